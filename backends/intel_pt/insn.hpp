@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// One x86-64 instruction, as far as a trace unit cares: length, what it does to control
+// flow, where a direct branch goes. Zydis does the work (its only door).
+// Source: Intel SDM vol. 3, "Intel Processor Trace", change of flow instructions (COFI).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "decode/item.hpp"
+
+namespace tracectl::intel_pt {
+
+struct Insn {
+  uint8_t size = 0;  // bytes; 0: the bytes are no valid instruction
+  decode::BranchKind kind = decode::BranchKind::none;
+  bool rep = false;         // a string instruction with a rep prefix: may be executed piecewise
+  uint64_t target = 0;      // direct jump, call, conditional: where it goes when taken
+};
+
+// `bytes` may be shorter than an instruction (end of a page, of a section): size is 0 then.
+[[nodiscard]] Insn decode_insn(const uint8_t* bytes, size_t size, uint64_t ip);
+
+}  // namespace tracectl::intel_pt

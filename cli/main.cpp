@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include <csignal>
+#include <cstdio>
+
+#include "cli/verbs.hpp"
+
+namespace tracectl::cli {
+
+int report_error(const Error& error) {
+  std::fprintf(stderr, "tracectl: %s\n", error.message().c_str());
+  return static_cast<int>(error.kind);
+}
+
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  tracectl doctor                                            what this machine can trace, and what it cannot\n"
+    "  tracectl run --window function=libc.so.6:qsort -- ./app    trace only inside qsort\n"
+    "  tracectl run plan.toml -- ./app                            trace under a plan; leaves tracectl.data\n"
+    "  tracectl report                                            windows and hot functions of tracectl.data\n"
+    "Exit codes: 0 ok, 1 failed, 2 usage or plan error, 3 this machine cannot, 4 done but with loss.\n"
+    "run returns the status of the command it ran.";
+
+int parse_and_run(CLI::App& app, int argc, char** argv, const VerbRun& run) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    const int code = app.exit(e);
+    return code == 0 ? 0 : static_cast<int>(ErrorKind::usage);
+  }
+  return run ? run() : 0;
+}
+
+}  // namespace
+}  // namespace tracectl::cli
+
+int main(int argc, char** argv) {
+  using namespace tracectl::cli;
+  std::signal(SIGPIPE, SIG_DFL);  // `tracectl script | head` ends quietly
+  CLI::App app{"tracectl: hardware instruction trace by plan (Intel PT, CoreSight), with or without trace hardware", "tracectl"};
+  app.set_version_flag("--version", "tracectl " TRACECTL_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  VerbRun run;
+  add_doctor(app, run);
+  add_list(app, run);
+  add_new(app, run);
+  add_check(app, run);
+  add_run(app, run);
+  add_info(app, run);
+  add_report(app, run);
+  add_script(app, run);
+  add_export(app, run);
+  return parse_and_run(app, argc, argv, run);
+}

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# The folders and the arrows between them.
+function(tracectl_folder name folder)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/plugin/")
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC fmt::fmt ${ARGN})
+  if(TRACECTL_SANITIZE)
+    target_compile_options(${name} PUBLIC -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(${name} PUBLIC -fsanitize=address,undefined)
+  endif()
+endfunction()
+
+tracectl_folder(tc_core core nlohmann_json::nlohmann_json Threads::Threads)
+tracectl_folder(tc_triggers triggers tc_core)
+tracectl_folder(tc_decode decode tc_core PkgConfig::LIBDW)
+tracectl_folder(tc_intel_pt backends/intel_pt tc_decode tc_core ${LIBIPT} ${ZYDIS})
+tracectl_folder(tc_config config tc_triggers tc_intel_pt tc_core nlohmann_json::nlohmann_json)
+tracectl_folder(tc_machines machines tc_triggers tc_intel_pt tc_core)
+tracectl_folder(tc_views views tc_decode tc_core PkgConfig::CAPSTONE nlohmann_json::nlohmann_json)
+
+add_subdirectory(machines/emulated/plugin)
+
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.cpp)
+add_executable(tracectl ${cli_sources})
+target_link_libraries(tracectl PRIVATE tc_config tc_machines tc_views tc_decode tc_intel_pt tc_triggers tc_core)
+target_compile_definitions(tracectl PRIVATE TRACECTL_VERSION="${PROJECT_VERSION}")

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Third-party libraries, as Debian 12 ships them. Each has one door (a single .cpp of ours).
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
+find_path(EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+find_path(ASIO_INCLUDE boost/asio.hpp REQUIRED)
+find_library(LIBIPT ipt REQUIRED)
+find_path(LIBIPT_INCLUDE intel-pt.h REQUIRED)
+find_library(ZYDIS Zydis REQUIRED)
+pkg_check_modules(CAPSTONE REQUIRED IMPORTED_TARGET capstone)
+pkg_check_modules(LIBDW REQUIRED IMPORTED_TARGET libdw libelf)

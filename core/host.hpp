@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Host: the facts of one machine that `resolve` needs, read under a root directory so that
+// a copied /sys and /proc tree works as well as the live machine. Probing that needs system
+// calls (the aux_action trial) is separate and optional.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+
+namespace tracectl {
+
+// Outcome of the two-step trial. Source: kernel/events/core.c, perf_event_alloc.
+enum class AuxActionSupport : uint8_t {
+  unknown,         // not tried
+  kernel_too_old,  // EINVAL on a software event with aux_start_paused
+  abi_known,       // EOPNOTSUPP there: the kernel knows the bits
+};
+
+struct PmuFacts {
+  std::string name;
+  uint32_t type = 0;                         // perf_event_attr.type
+  std::map<std::string, std::string> caps;   // caps/*
+  std::map<std::string, std::string> format; // format/*
+  unsigned nr_addr_filters = 0;
+};
+
+struct QemuFacts {
+  std::string path;      // "" when not found
+  std::string version;   // "7.2.22"
+  int major = 0, minor = 0;
+  int plugin_api = 0;    // 1 for QEMU < 9, 2 for QEMU >= 9; 0 when it has no plugins
+};
+
+struct HostFacts {
+  std::string root = "/";
+  std::string kernel_release;             // "6.18.44"
+  std::string cpu_model;                  // /proc/cpuinfo model name
+  std::vector<std::string> cpu_flags;
+  unsigned cpus = 1;
+  uint64_t page_size = 4096;
+  std::optional<int> perf_event_paranoid; // nullopt: no perf in this kernel
+  uint64_t perf_event_mlock_kb = 516;
+  uint64_t memlock_limit = 0;             // RLIMIT_MEMLOCK, bytes
+  bool privileged = false;                // root or CAP_PERFMON
+  bool tracefs = false;                   // readable
+  std::map<std::string, PmuFacts> pmus;
+  AuxActionSupport aux_action = AuxActionSupport::unknown;
+  std::optional<unsigned> breakpoint_slots;
+  QemuFacts qemu_x86_64, qemu_aarch64;
+  std::string plugin_path;                // tracectl's own QEMU plugin; "" when not installed
+  std::string perf_version;               // "" when perf is not installed
+};
+
+// Reads files under `root` only. Never fails: what cannot be read stays at its default.
+[[nodiscard]] HostFacts read_host(const std::string& root = "/");
+// Adds what only the live machine can tell: the aux_action trial, breakpoint slots, QEMU, perf, rights.
+void probe_host(HostFacts& facts);
+
+}  // namespace tracectl

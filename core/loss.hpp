@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Loss: everything that a trace may lack, as data. Every kind is always reported, 0 or not.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace tracectl {
+
+enum class LossKind : uint8_t {
+  truncated,         // AUX record with PERF_AUX_FLAG_TRUNCATED: the buffer was full
+  overwritten,       // ring mode: older trace overwritten before it was kept
+  partial,           // PERF_AUX_FLAG_PARTIAL: gaps inside
+  collision,         // PERF_AUX_FLAG_COLLISION
+  overflow,          // OVF packet: the trace unit itself dropped packets
+  lost_records,      // PERF_RECORD_LOST: data ring full
+  missed_trigger,    // a resume or pause that did not act
+  split_window,      // a window cut by a migration or by the end of the session
+  undecodable,       // trace bytes that the decoder refused
+  unknown_records,   // records of a type that this reader does not know
+  untraced_program,  // a child that ran on untraced (other architecture, set-user-ID)
+  cut_file,          // the capture ends inside a record
+};
+inline constexpr size_t kLossKinds = 12;
+inline constexpr std::array<const char*, kLossKinds> kLossNames = {
+    "truncated",    "overwritten",   "partial",     "collision",       "overflow",         "lost_records",
+    "missed_trigger", "split_window", "undecodable", "unknown_records", "untraced_program", "cut_file"};
+
+struct LossTotals {
+  std::array<uint64_t, kLossKinds> count{};
+  uint64_t& operator[](LossKind k) { return count[static_cast<size_t>(k)]; }
+  uint64_t operator[](LossKind k) const { return count[static_cast<size_t>(k)]; }
+  [[nodiscard]] bool any() const {
+    for (auto n : count)
+      if (n != 0) return true;
+    return false;
+  }
+};
+
+}  // namespace tracectl

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Decoder: one backend's way from the bytes of a stream to Items. Implementations live in
+// backends/*/decoder.cpp; cli/ picks one by AuxInfo::type.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "core/capture/reader.hpp"
+#include "core/result.hpp"
+#include "decode/image.hpp"
+#include "decode/item.hpp"
+
+namespace tracectl::decode {
+
+// One packet as text, for `script packets`.
+struct PacketText {
+  uint64_t offset = 0;
+  std::string name;     // "tip.pge", "tnt.8", "psb"
+  std::string payload;  // "3: 00000040008004a0", "!!.!"
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  // Decodes a whole stream. `trace` is contiguous. `images` gives the code at a time.
+  virtual Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, const ImageTimeline& images,
+                          ItemSink& sink) = 0;
+  // Lists packets; stops when fn returns false.
+  virtual Result<> packets(std::span<const std::byte> trace, const std::function<bool(const PacketText&)>& fn) = 0;
+};
+
+}  // namespace tracectl::decode

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// ImageTimeline: which code lay where, and when, in one process, built from MMAP2, COMM
+// (exec), FORK records. A decoder asks for the sections of its stream and applies those that
+// replace others only when the trace's time reaches them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/capture/reader.hpp"
+
+namespace tracectl::decode {
+
+struct Section {
+  uint64_t time = 0;        // ns: when it was mapped
+  uint64_t address = 0;     // virtual address, bytes
+  uint64_t size = 0;        // bytes
+  uint64_t file_offset = 0;
+  std::string file;         // where the bytes can be read now (images/ first, then the path)
+  std::string name;         // as the record named it
+  std::string build_id;     // hex; empty when unknown
+};
+
+// Sections of one program image (from one exec to the next), by time.
+class ImageTimeline {
+ public:
+  std::vector<Section> sections;   // ascending time
+  // The section that held `address` at `time`, or nullptr.
+  [[nodiscard]] const Section* find(uint64_t address, uint64_t time) const;
+};
+
+// All processes of a capture.
+class ImageSet {
+ public:
+  static ImageSet from_capture(const capture::Reader&);
+  // The program image of `pid` at `time` (the exec epoch that contains it).
+  [[nodiscard]] const ImageTimeline& at(int32_t pid, uint64_t time) const;
+  [[nodiscard]] const std::string& comm(int32_t pid, uint64_t time) const;
+
+ private:
+  struct Epoch {
+    uint64_t begin = 0;
+    std::string comm;
+    ImageTimeline images;
+  };
+  std::map<int32_t, std::vector<Epoch>> epochs_;
+};
+
+}  // namespace tracectl::decode

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// Item: what a decoder says. A trace is a sequence of blocks, events and losses; an error
+// in a trace is an item, never an abort.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/loss.hpp"
+
+namespace tracectl::decode {
+
+// What the last instruction of a block does to control flow.
+enum class BranchKind : uint8_t {
+  none,           // falls through (the block was cut for another reason)
+  cond,           // conditional jump, loop, jrcxz; cbz, tbz, b.cond
+  jump,           // direct jump
+  call,           // direct call
+  indirect_jump,
+  indirect_call,
+  ret,
+  syscall,        // system call instruction
+  far,            // far call, far return, interrupt return, software interrupt
+};
+
+// Where and when.
+struct Stamp {
+  uint64_t time = 0;     // ns of the perf clock, the last one known; 0: none yet
+  int32_t pid = -1, tid = -1, cpu = -1;
+  uint64_t offset = 0;   // position in the stream, bytes
+};
+
+// A run of instructions executed in sequence; only the last may branch.
+// Instructions: `rep` counts once; a faulting instruction is not part of any block.
+struct Block {
+  uint64_t ip = 0;        // first instruction
+  uint64_t last = 0;      // last instruction
+  uint32_t insns = 0;     // how many
+  uint8_t last_size = 0;  // bytes of the last instruction
+  BranchKind kind = BranchKind::none;
+  bool taken = false;     // control did not fall through: known once the next block is
+  uint64_t to = 0;        // where control went; 0 when the trace does not say (pause, end, error)
+};
+
+struct Event {
+  enum class Kind : uint8_t {
+    enabled,         // trace starts here (TIP.PGE): ip
+    disabled,        // trace stops behind a branch (TIP.PGD): to, if known
+    async_disabled,  // trace stops before ip
+    async_branch,    // interrupt or signal: from ip to `to`
+    overflow,        // internal buffer overflow; trace continues at ip
+    exec_mode,       // MODE.Exec changed
+    other,
+  };
+  Kind kind = Kind::other;
+  uint64_t ip = 0, to = 0;
+  const char* name = "";  // static text
+};
+
+struct Loss {
+  LossKind kind = LossKind::undecodable;
+  uint64_t ip = 0;      // last address known
+  uint64_t bytes = 0;   // trace bytes skipped, where known
+  std::string what;     // the decoder's own words
+};
+
+// Receives the items of one stream in order.
+class ItemSink {
+ public:
+  virtual ~ItemSink() = default;
+  // Returning false stops the decoder (`| head`, --last, --limit).
+  virtual bool on_block(const Stamp&, const Block&) = 0;
+  virtual bool on_event(const Stamp&, const Event&) = 0;
+  virtual bool on_loss(const Stamp&, const Loss&) = 0;
+};
+
+}  // namespace tracectl::decode
