@@ -26,6 +26,7 @@ struct PmuFacts {
   uint32_t type = 0;                         // perf_event_attr.type
   std::map<std::string, std::string> caps;   // caps/*
   std::map<std::string, std::string> format; // format/*
+  std::map<std::string, std::string> sinks;  // sinks/*: CoreSight sink name and its id (hex)
   unsigned nr_addr_filters = 0;
 };
 
