@@ -22,8 +22,8 @@ class AuxBuffer {
   AuxBuffer(perf_event_mmap_page* page, const std::byte* base, uint64_t size) : page_(page), base_(base), size_(size) {}
 
   struct Chunk {
-    uint64_t offset = 0;                 // stream position of the first byte
-    std::span<const std::byte> a, b;     // b: behind the wrap; may be empty
+    uint64_t offset = 0;              // stream position of the first byte
+    std::span<const std::byte> a, b;  // b: behind the wrap; may be empty
     [[nodiscard]] uint64_t size() const { return a.size() + b.size(); }
   };
   // What lies between tail and head now. In full mode never more than size().
