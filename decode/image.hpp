@@ -14,19 +14,19 @@
 namespace tracectl::decode {
 
 struct Section {
-  uint64_t time = 0;        // ns: when it was mapped
-  uint64_t address = 0;     // virtual address, bytes
-  uint64_t size = 0;        // bytes
+  uint64_t time = 0;     // ns: when it was mapped
+  uint64_t address = 0;  // virtual address, bytes
+  uint64_t size = 0;     // bytes
   uint64_t file_offset = 0;
-  std::string file;         // where the bytes can be read now (images/ first, then the path)
-  std::string name;         // as the record named it
-  std::string build_id;     // hex; empty when unknown
+  std::string file;      // where the bytes can be read now (images/ first, then the path)
+  std::string name;      // as the record named it
+  std::string build_id;  // hex; empty when unknown
 };
 
 // Sections of one program image (from one exec to the next), by time.
 class ImageTimeline {
  public:
-  std::vector<Section> sections;   // ascending time
+  std::vector<Section> sections;  // ascending time
   // The section that held `address` at `time`, or nullptr.
   [[nodiscard]] const Section* find(uint64_t address, uint64_t time) const;
 };
@@ -38,6 +38,14 @@ class ImageSet {
   // The program image of `pid` at `time` (the exec epoch that contains it).
   [[nodiscard]] const ImageTimeline& at(int32_t pid, uint64_t time) const;
   [[nodiscard]] const std::string& comm(int32_t pid, uint64_t time) const;
+  // The process of a thread; `tid` itself when no record tells.
+  [[nodiscard]] int32_t pid_of(int32_t tid) const;
+
+  // One record of sideband, as from_capture feeds it; in ascending time.
+  void add_section(int32_t pid, const Section& section);
+  void add_exec(int32_t pid, uint64_t time, const std::string& comm);
+  void add_comm(int32_t pid, const std::string& comm);
+  void add_fork(int32_t pid, int32_t parent, uint64_t time);
 
  private:
   struct Epoch {
@@ -45,7 +53,10 @@ class ImageSet {
     std::string comm;
     ImageTimeline images;
   };
+  Epoch& current(int32_t pid);
+  [[nodiscard]] const Epoch* find(int32_t pid, uint64_t time) const;
   std::map<int32_t, std::vector<Epoch>> epochs_;
+  std::map<int32_t, int32_t> pids_;  // by tid
 };
 
 }  // namespace tracectl::decode

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "decode/image.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "decode/build_id.hpp"
+#include "decode/records.hpp"
+
+namespace tracectl::decode {
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat st;
+  return ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+// Finds the bytes of mapped files; each file is asked once.
+class FileFinder {
+ public:
+  explicit FileFinder(std::string directory) : directory_(std::move(directory)) {}
+
+  std::string find(const Section& section) {
+    const auto [at, fresh] = known_.try_emplace({section.name, section.build_id});
+    if (fresh) at->second = look(section);
+    return at->second;
+  }
+
+ private:
+  [[nodiscard]] std::string look(const Section& section) const {
+    if (!directory_.empty()) {
+      const std::string images = directory_ + "/images/";
+      if (!section.build_id.empty() && exists(images + section.build_id)) return images + section.build_id;
+      // Code without a file is named by the place where the recorder put it; the capture may have moved since.
+      const size_t mark = section.name.rfind("images/");
+      if (mark != std::string::npos && exists(images + section.name.substr(mark + 7)))
+        return images + section.name.substr(mark + 7);
+    }
+    if (section.name.empty() || section.name[0] != '/' || !exists(section.name)) return {};
+    if (!section.build_id.empty() && build_id_of(section.name) != section.build_id) return {};
+    return section.name;
+  }
+
+  std::string directory_;
+  std::map<std::pair<std::string, std::string>, std::string> known_;
+};
+
+}  // namespace
+
+const Section* ImageTimeline::find(uint64_t address, uint64_t time) const {
+  const Section* best = nullptr;
+  for (const Section& s : sections) {
+    if (address < s.address || address - s.address >= s.size) continue;
+    // Before its own time a section still is the best guess when nothing older lies there.
+    if (s.time <= time || best == nullptr) best = &s;
+  }
+  return best;
+}
+
+ImageSet::Epoch& ImageSet::current(int32_t pid) {
+  auto& list = epochs_[pid];
+  if (list.empty()) list.emplace_back();
+  return list.back();
+}
+
+void ImageSet::add_section(int32_t pid, const Section& section) { current(pid).images.sections.push_back(section); }
+
+void ImageSet::add_exec(int32_t pid, uint64_t time, const std::string& comm) {
+  auto& list = epochs_[pid];
+  // The first program of a process: what came before it is only a guess.
+  if (list.empty()) list.emplace_back();
+  list.push_back({time, comm, {}});
+}
+
+void ImageSet::add_comm(int32_t pid, const std::string& comm) { current(pid).comm = comm; }
+
+void ImageSet::add_fork(int32_t pid, int32_t parent, uint64_t time) {
+  Epoch child = current(parent);
+  child.begin = time;
+  epochs_[pid].push_back(std::move(child));
+}
+
+const ImageSet::Epoch* ImageSet::find(int32_t pid, uint64_t time) const {
+  const auto at = epochs_.find(pid);
+  if (at == epochs_.end()) return nullptr;
+  const Epoch* best = nullptr;
+  for (const Epoch& e : at->second)
+    if (best == nullptr || e.begin <= time || best->images.sections.empty()) best = &e;
+  return best;
+}
+
+const ImageTimeline& ImageSet::at(int32_t pid, uint64_t time) const {
+  static const ImageTimeline kNone;
+  const Epoch* epoch = find(pid, time);
+  return epoch == nullptr ? kNone : epoch->images;
+}
+
+const std::string& ImageSet::comm(int32_t pid, uint64_t time) const {
+  static const std::string kNone;
+  const Epoch* epoch = find(pid, time);
+  return epoch == nullptr ? kNone : epoch->comm;
+}
+
+int32_t ImageSet::pid_of(int32_t tid) const {
+  const auto at = pids_.find(tid);
+  return at == pids_.end() ? tid : at->second;
+}
+
+ImageSet ImageSet::from_capture(const capture::Reader& reader) {
+  std::vector<SidebandRecord> records;
+  reader.for_each_record([&records](const capture::Record& r) {
+    if (auto record = parse_sideband(r)) records.push_back(std::move(*record));
+    return true;
+  });
+  // Rings of different threads are drained one after the other: the file is not in time order.
+  std::stable_sort(records.begin(), records.end(),
+                   [](const SidebandRecord& a, const SidebandRecord& b) { return a.section.time < b.section.time; });
+  ImageSet set;
+  FileFinder files(reader.directory());
+  for (SidebandRecord& r : records) {
+    set.pids_[r.tid] = r.pid;
+    switch (r.kind) {
+      case SidebandRecord::Kind::map:
+        r.section.file = files.find(r.section);
+        set.add_section(r.pid, r.section);
+        break;
+      case SidebandRecord::Kind::exec:
+        set.add_exec(r.pid, r.section.time, r.comm);
+        break;
+      case SidebandRecord::Kind::comm:
+        if (r.pid == r.tid) set.add_comm(r.pid, r.comm);
+        break;
+      case SidebandRecord::Kind::fork:
+        if (r.pid != r.parent) set.add_fork(r.pid, r.parent, r.section.time);
+        break;
+      case SidebandRecord::Kind::start:
+        break;
+    }
+  }
+  return set;
+}
+
+}  // namespace tracectl::decode

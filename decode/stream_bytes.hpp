@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// StreamBytes: the trace of one stream as one run of bytes. A single fragment lies in the
+// capture's own map; several are joined, small ones in memory, large ones in an unlinked
+// temporary file whose pages the kernel can give back, so that memory stays flat.
+//
+// Errors: no room for the temporary file.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "core/capture/reader.hpp"
+#include "core/result.hpp"
+
+namespace tracectl::decode {
+
+class StreamBytes {
+ public:
+  static constexpr uint64_t kLargestInMemory = 64u << 20;  // bytes
+
+  static Result<StreamBytes> of(const capture::Reader& reader, const capture::AuxStream& stream);
+  // The parts joined; `in_memory` is the largest size that is kept in memory.
+  static Result<StreamBytes> join(std::span<const std::span<const std::byte>> parts, uint64_t in_memory = kLargestInMemory);
+
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::shared_ptr<void> owner_;  // what keeps bytes_ alive; null when the capture does
+};
+
+}  // namespace tracectl::decode
