@@ -2,6 +2,7 @@
 #include "decode/image.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,8 +10,9 @@
 #include <optional>
 #include <utility>
 
+#include "core/perf/records.hpp"
+#include "core/perf/uapi.hpp"
 #include "decode/build_id.hpp"
-#include "decode/records.hpp"
 
 namespace tracectl::decode {
 namespace {
@@ -49,6 +51,55 @@ class FileFinder {
   std::string directory_;
   std::map<std::pair<std::string, std::string>, std::string> known_;
 };
+
+// What one record says about code or processes. `section.time` is set for every kind.
+struct Sideband {
+  enum class Kind : uint8_t { map, exec, comm, fork };
+  Kind kind = Kind::map;
+  int32_t pid = -1, tid = -1, parent = -1;
+  std::string comm;
+  Section section;
+};
+
+std::string hex(std::span<const std::byte> bytes) {
+  std::string out;
+  for (const std::byte b : bytes) out += fmt::format("{:02x}", static_cast<unsigned>(b));
+  return out;
+}
+
+std::optional<Sideband> sideband_of_map(const capture::Record& r) {
+  const auto map = perf::parse_mmap(r.type, r.misc, r.body);
+  if (!map || (map->prot & PROT_EXEC) == 0) return std::nullopt;
+  Sideband out;
+  out.pid = map->pid;
+  out.tid = map->tid;
+  out.section = {r.time, map->address, map->length, map->file_offset, {}, std::string(map->name), hex(map->build_id)};
+  return out;
+}
+
+std::optional<Sideband> sideband_of(const capture::Record& r) {
+  Sideband out;
+  out.section.time = r.time;
+  if (r.type == PERF_RECORD_MMAP || r.type == PERF_RECORD_MMAP2) return sideband_of_map(r);
+  if (r.type == PERF_RECORD_COMM) {
+    const auto comm = perf::parse_comm(r.misc, r.body);
+    if (!comm) return std::nullopt;
+    out.kind = comm->exec ? Sideband::Kind::exec : Sideband::Kind::comm;
+    out.pid = comm->pid;
+    out.tid = comm->tid;
+    out.comm = comm->comm;
+    return out;
+  }
+  if (r.type != PERF_RECORD_FORK) return std::nullopt;
+  const auto fork = perf::parse_task(r.body);
+  if (!fork) return std::nullopt;
+  out.kind = Sideband::Kind::fork;
+  out.pid = fork->pid;
+  out.tid = fork->tid;
+  out.parent = fork->ppid;
+  if (out.section.time == 0) out.section.time = fork->time;
+  return out;
+}
 
 }  // namespace
 
@@ -112,33 +163,31 @@ int32_t ImageSet::pid_of(int32_t tid) const {
 }
 
 ImageSet ImageSet::from_capture(const capture::Reader& reader) {
-  std::vector<SidebandRecord> records;
+  std::vector<Sideband> records;
   reader.for_each_record([&records](const capture::Record& r) {
-    if (auto record = parse_sideband(r)) records.push_back(std::move(*record));
+    if (auto record = sideband_of(r)) records.push_back(std::move(*record));
     return true;
   });
   // Rings of different threads are drained one after the other: the file is not in time order.
   std::stable_sort(records.begin(), records.end(),
-                   [](const SidebandRecord& a, const SidebandRecord& b) { return a.section.time < b.section.time; });
+                   [](const Sideband& a, const Sideband& b) { return a.section.time < b.section.time; });
   ImageSet set;
   FileFinder files(reader.directory());
-  for (SidebandRecord& r : records) {
+  for (Sideband& r : records) {
     set.pids_[r.tid] = r.pid;
     switch (r.kind) {
-      case SidebandRecord::Kind::map:
+      case Sideband::Kind::map:
         r.section.file = files.find(r.section);
         set.add_section(r.pid, r.section);
         break;
-      case SidebandRecord::Kind::exec:
+      case Sideband::Kind::exec:
         set.add_exec(r.pid, r.section.time, r.comm);
         break;
-      case SidebandRecord::Kind::comm:
+      case Sideband::Kind::comm:
         if (r.pid == r.tid) set.add_comm(r.pid, r.comm);
         break;
-      case SidebandRecord::Kind::fork:
+      case Sideband::Kind::fork:
         if (r.pid != r.parent) set.add_fork(r.pid, r.parent, r.section.time);
-        break;
-      case SidebandRecord::Kind::start:
         break;
     }
   }
