@@ -25,12 +25,12 @@ namespace tracectl::capture {
 
 // One event of the file: a perf_event_attr and the ids that samples carry.
 struct EventDesc {
-  uint32_t type = 0;          // PERF_TYPE_* or a dynamic PMU type
+  uint32_t type = 0;  // PERF_TYPE_* or a dynamic PMU type
   uint64_t config = 0;
-  uint64_t sample_type = 0;   // PERF_SAMPLE_*
-  uint32_t aux_action = 0;    // bit 0 start_paused, 1 pause, 2 resume
+  uint64_t sample_type = 0;  // PERF_SAMPLE_*
+  uint32_t aux_action = 0;   // bit 0 start_paused, 1 pause, 2 resume
   bool sample_id_all = false;
-  std::string name;           // HEADER_EVENT_DESC; empty when absent
+  std::string name;  // HEADER_EVENT_DESC; empty when absent
   std::vector<uint64_t> ids;
 };
 
@@ -40,11 +40,11 @@ struct Record {
   uint16_t misc = 0;
   std::span<const std::byte> body;  // behind the 8-byte header, sample_id included
   uint64_t file_offset = 0;
-  uint64_t time = 0;                // ns of the perf clock; 0 when the record carries none
-  uint64_t id = 0;                  // PERF_SAMPLE_IDENTIFIER; 0 when absent
-  uint64_t ip = 0;                  // samples only
+  uint64_t time = 0;  // ns of the perf clock; 0 when the record carries none
+  uint64_t id = 0;    // PERF_SAMPLE_IDENTIFIER; 0 when absent
+  uint64_t ip = 0;    // samples only
   int32_t pid = -1, tid = -1, cpu = -1;
-  int event = -1;                   // index into events(), by id
+  int event = -1;  // index into events(), by id
 };
 
 // A run of trace bytes of one stream, as the file holds it.
@@ -59,14 +59,14 @@ struct AuxFragment {
 struct AuxStream {
   uint32_t idx = 0;
   int32_t pid = -1, tid = -1, cpu = -1;
-  uint64_t size = 0;         // sum of fragments, bytes
+  uint64_t size = 0;  // sum of fragments, bytes
   uint64_t gaps = 0;
   std::vector<AuxFragment> fragments;
 };
 
 // PERF_RECORD_AUXTRACE_INFO.
 struct AuxInfo {
-  uint32_t type = 0;             // 1 intel_pt, 3 cs_etm; 0 when the file has none
+  uint32_t type = 0;  // 1 intel_pt, 3 cs_etm; 0 when the file has none
   std::vector<uint64_t> priv;
 };
 
@@ -78,14 +78,14 @@ class Reader {
   Reader& operator=(Reader&&) noexcept;
   ~Reader();
 
-  [[nodiscard]] const std::string& path() const;            // as given
-  [[nodiscard]] std::string directory() const;              // "" for a single file
+  [[nodiscard]] const std::string& path() const;  // as given
+  [[nodiscard]] std::string directory() const;    // "" for a single file
   [[nodiscard]] const std::vector<EventDesc>& events() const;
   [[nodiscard]] const AuxInfo& aux_info() const;
   [[nodiscard]] const std::vector<AuxStream>& streams() const;
-  [[nodiscard]] const LossTotals& loss() const;             // seen while indexing: AUX flags, LOST, cut file, unknown records
+  [[nodiscard]] const LossTotals& loss() const;  // seen while indexing: AUX flags, LOST, cut file, unknown records
   [[nodiscard]] std::string feature_string(unsigned feature) const;  // HEADER_CPUID, HEADER_CMDLINE, ...; "" when absent
-  [[nodiscard]] uint64_t aux_bytes() const;                 // all streams together
+  [[nodiscard]] uint64_t aux_bytes() const;                          // all streams together
 
   // Calls `fn` for every record in file order (AUXTRACE payloads skipped). Stops when fn returns false.
   void for_each_record(const std::function<bool(const Record&)>& fn) const;

@@ -25,17 +25,17 @@ namespace tracectl::capture {
 // One event of the file. `attr` is a struct perf_event_attr of 128 bytes (VER7: what perf 6.1 takes).
 struct EventSetup {
   std::array<std::byte, 128> attr{};
-  std::string name;            // "intel_pt//u", "qsort" : HEADER_EVENT_DESC
+  std::string name;  // "intel_pt//u", "qsort" : HEADER_EVENT_DESC
   std::vector<uint64_t> ids;
 };
 
 struct WriterSetup {
-  std::string directory;       // created; an existing capture there moves to DIRECTORY.old
+  std::string directory;  // created; an existing capture there moves to DIRECTORY.old
   std::vector<EventSetup> events;
   AuxInfo aux_info;
   std::vector<std::string> command_line;  // HEADER_CMDLINE
-  std::string cpuid;           // HEADER_CPUID: "GenuineIntel,6,85,4"
-  std::string plan_text;       // written verbatim to plan.toml; not written when empty
+  std::string cpuid;                      // HEADER_CPUID: "GenuineIntel,6,85,4"
+  std::string plan_text;                  // written verbatim to plan.toml; not written when empty
   bool directory_is_ours = true;
 };
 
@@ -57,8 +57,8 @@ class Writer {
   // A file beside `data`, replaced as a whole (capture.json).
   Result<> side_file(const std::string& name, const std::string& text);
 
-  [[nodiscard]] uint64_t bytes() const;       // of the data file so far
-  [[nodiscard]] uint64_t aux_bytes() const;   // of trace so far
+  [[nodiscard]] uint64_t bytes() const;          // of the data file so far
+  [[nodiscard]] uint64_t aux_bytes() const;      // of trace so far
   [[nodiscard]] const LossTotals& loss() const;  // from AUX flags and LOST records that passed through
   [[nodiscard]] const std::string& directory() const;
 

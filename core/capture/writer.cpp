@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "core/capture/writer.hpp"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/capture/data_file.hpp"
+#include "core/capture/directory.hpp"
+#include "core/capture/features.hpp"
+#include "core/capture/format.hpp"
+#include "core/capture/tally.hpp"
+#include "core/perf/uapi.hpp"
+
+namespace tracectl::capture {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+template <class T>
+void put(std::string& out, const T& value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+// Copies [at, at + size) of the two spans that are one run; false when it lies outside.
+bool copy_across(Bytes a, Bytes b, uint64_t at, void* out, size_t size) {
+  if (at > a.size() + b.size() || size > a.size() + b.size() - at) return false;
+  const size_t first = at < a.size() ? std::min<size_t>(size, a.size() - at) : 0;
+  if (first != 0) std::memcpy(out, a.data() + at, first);
+  if (size > first) std::memcpy(static_cast<char*>(out) + first, b.data() + (at + first - a.size()), size - first);
+  return true;
+}
+
+// Everything in front of the records, with AUXTRACE_INFO behind it.
+std::string file_head(const WriterSetup& setup) {
+  std::string ids, attrs, info;
+  for (const auto& event : setup.events) {
+    put(attrs, event.attr);
+    put(attrs, FileSection{sizeof(FileHeader) + ids.size(), event.ids.size() * sizeof(uint64_t)});
+    for (const uint64_t id : event.ids) put(ids, id);
+  }
+  if (setup.aux_info.type != 0) {
+    const size_t size = sizeof(perf_event_header) + 8 + 8 * setup.aux_info.priv.size();
+    put(info, perf_event_header{perf::kAuxtraceInfo, 0, static_cast<uint16_t>(size)});
+    put(info, setup.aux_info.type);
+    put(info, uint32_t{0});
+    for (const uint64_t word : setup.aux_info.priv) put(info, word);
+  }
+  FileHeader header{};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.size = sizeof header;
+  header.attr_size = perf::kAttrSize + sizeof(FileSection);
+  header.attrs = {sizeof header + ids.size(), attrs.size()};
+  header.data = {header.attrs.offset + attrs.size(), info.size()};
+  std::string out;
+  put(out, header);
+  return out + ids + attrs + info;
+}
+
+}  // namespace
+
+struct Writer::Impl {
+  WriterSetup setup;
+  DataFile file;
+  uint64_t data_offset = 0;
+  uint64_t round_end = 0;  // file size behind the last FINISHED_ROUND
+  uint64_t aux_bytes = 0;
+  std::vector<uint64_t> index;  // file offsets of AUXTRACE records
+  LossTotals loss;
+  bool finished = false;
+
+  Result<> scan(Bytes a, Bytes b);
+  Result<> publish_size();
+};
+
+// Checks that the spans hold whole records, and counts the loss that they tell of.
+Result<> Writer::Impl::scan(Bytes a, Bytes b) {
+  const uint64_t total = a.size() + b.size();
+  std::array<std::byte, 64> body;
+  LossTotals seen = loss;
+  for (uint64_t at = 0; at < total;) {
+    perf_event_header header;
+    if (!copy_across(a, b, at, &header, sizeof header) || header.size < sizeof header || header.size % 8 != 0 ||
+        header.size > total - at)
+      return fail(fmt::format("the data ring of the traced program holds a broken record at byte {} of {}", at, total),
+                  "the program may have written over its trace buffers");
+    if (tells_loss(header.type)) {
+      const size_t size = std::min(body.size(), header.size - sizeof header);
+      copy_across(a, b, at + sizeof header, body.data(), size);
+      tally(header.type, std::span(body).first(size), seen);
+    }
+    at += header.size;
+  }
+  loss = seen;
+  return {};
+}
+
+Result<> Writer::Impl::publish_size() {
+  const uint64_t size = file.size() - data_offset;
+  return file.patch(kDataSizeOffset, std::as_bytes(std::span(&size, 1)));
+}
+
+Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Writer::Writer(Writer&&) noexcept = default;
+Writer& Writer::operator=(Writer&&) noexcept = default;
+Writer::~Writer() = default;
+
+Result<Writer> Writer::create(const WriterSetup& setup) {
+  if (setup.directory_is_ours)
+    if (auto made = make_directory(setup.directory); !made) return tl::unexpected(made.error());
+  // `data` first: from here on the directory is known as a capture.
+  auto file = DataFile::create(setup.directory + "/" + kDataName);
+  if (!file) return tl::unexpected(file.error());
+  auto impl = std::make_unique<Impl>();
+  impl->setup = setup;
+  impl->file = std::move(*file);
+  const std::string head = file_head(setup);
+  FileHeader header;
+  std::memcpy(&header, head.data(), sizeof header);
+  impl->data_offset = header.data.offset;
+  if (auto done = impl->file.append(bytes_of(head)); !done) return tl::unexpected(done.error());
+  impl->round_end = impl->file.size();
+  const std::string images = setup.directory + "/" + kImagesName;
+  if (::mkdir(images.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno(fmt::format("cannot create directory {}", images));
+  if (!setup.plan_text.empty())
+    if (auto done = write_side_file(setup.directory, kPlanName, setup.plan_text); !done) return tl::unexpected(done.error());
+  return Writer(std::move(impl));
+}
+
+Result<> Writer::records(Bytes a, Bytes b) {
+  if (a.empty() && b.empty()) return {};
+  if (auto ok = impl_->scan(a, b); !ok) return ok;
+  const std::array parts = {a, b};
+  return impl_->file.append(parts);
+}
+
+Result<> Writer::aux(uint32_t idx, int32_t tid, int32_t cpu, uint64_t aux_offset, Bytes a, Bytes b) {
+  const uint64_t size = a.size() + b.size();
+  if (size == 0) return {};
+  static constexpr std::array<std::byte, 8> kPadding{};
+  const uint64_t padding = (8 - size % 8) % 8;
+  perf::AuxtraceRecord record{};
+  record.header = {perf::kAuxtrace, 0, sizeof record};
+  record.size = size + padding;
+  record.offset = aux_offset;
+  record.idx = idx;
+  record.tid = static_cast<uint32_t>(tid);
+  record.cpu = static_cast<uint32_t>(cpu);
+  const std::array parts = {std::as_bytes(std::span(&record, 1)), a, b, Bytes(kPadding).first(padding)};
+  const uint64_t at = impl_->file.size();
+  if (auto done = impl_->file.append(parts); !done) return done;
+  impl_->index.push_back(at);
+  impl_->aux_bytes += size;
+  return {};
+}
+
+Result<> Writer::round() {
+  if (impl_->file.size() == impl_->round_end) return {};  // nothing new: an idle session does not grow
+  const perf_event_header header{perf::kFinishedRound, 0, sizeof header};
+  if (auto done = impl_->file.append(std::as_bytes(std::span(&header, 1))); !done) return done;
+  impl_->round_end = impl_->file.size();
+  return impl_->publish_size();
+}
+
+Result<> Writer::finish() {
+  if (impl_->finished) return {};
+  if (auto done = round(); !done) return done;
+  if (auto done = impl_->publish_size(); !done) return done;
+  const auto sections = feature_sections(impl_->setup, impl_->index);
+  std::string table, bodies;
+  uint64_t bits[4] = {};
+  const uint64_t begin = impl_->file.size() + sections.size() * sizeof(FileSection);
+  for (const auto& [feature, body] : sections) {
+    put(table, FileSection{begin + bodies.size(), body.size()});
+    bodies += body;
+    bits[feature / 64] |= uint64_t{1} << (feature % 64);
+  }
+  const std::array parts = {bytes_of(table), bytes_of(bodies)};
+  if (auto done = impl_->file.append(parts); !done) return done;
+  impl_->finished = true;
+  // Last: before the bits are set the sections do not exist for a reader.
+  return impl_->file.patch(offsetof(FileHeader, features), std::as_bytes(std::span(bits)));
+}
+
+Result<> Writer::side_file(const std::string& name, const std::string& text) {
+  return write_side_file(impl_->setup.directory, name, text);
+}
+
+uint64_t Writer::bytes() const { return impl_->file.size(); }
+uint64_t Writer::aux_bytes() const { return impl_->aux_bytes; }
+const LossTotals& Writer::loss() const { return impl_->loss; }
+const std::string& Writer::directory() const { return impl_->setup.directory; }
+
+}  // namespace tracectl::capture
