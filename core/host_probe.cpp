@@ -25,16 +25,13 @@ namespace {
 // pause (EOPNOTSUPP). Step two, on the AUX PMU itself, belongs to whoever opens the leader.
 // Source: kernel/events/core.c, perf_copy_attr and perf_event_alloc.
 AuxActionSupport try_aux_action() {
-  constexpr size_t kAuxActionOffset = 116;
-  constexpr uint32_t kStartPaused = 1;
   perf_event_attr attr{};
   attr.type = PERF_TYPE_SOFTWARE;
   attr.config = PERF_COUNT_SW_DUMMY;
-  attr.size = PERF_ATTR_SIZE_VER7;
+  attr.size = perf::kAttrSize;
   attr.disabled = 1;
   attr.exclude_kernel = 1;
-  // By offset: the system's header may be older than the field.
-  std::memcpy(reinterpret_cast<char*>(&attr) + kAuxActionOffset, &kStartPaused, sizeof kStartPaused);
+  perf::set_aux_action(attr, perf::kAuxStartPaused);
   switch (perf::event_open(attr, 0, -1).error) {
     case EINVAL:
       return AuxActionSupport::kernel_too_old;
@@ -55,7 +52,7 @@ std::optional<unsigned> count_breakpoint_slots() {
   for (unsigned i = 0; i < kTooMany; ++i) {
     perf_event_attr attr{};
     attr.type = PERF_TYPE_BREAKPOINT;
-    attr.size = PERF_ATTR_SIZE_VER7;
+    attr.size = perf::kAttrSize;
     attr.bp_type = 4;  // HW_BREAKPOINT_X
     attr.bp_addr = reinterpret_cast<uintptr_t>(&places[static_cast<size_t>(i) * 8]);
     attr.bp_len = sizeof(long);
