@@ -28,6 +28,8 @@ class Decoder {
   // Decodes a whole stream. `trace` is contiguous. `images` gives the code at a time.
   virtual Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, const ImageTimeline& images,
                           ItemSink& sink) = 0;
+  // The first time that the trace tells, ns of the perf clock; 0 when it tells none.
+  virtual uint64_t start_time(std::span<const std::byte> trace) = 0;
   // Lists packets; stops when fn returns false.
   virtual Result<> packets(std::span<const std::byte> trace, const std::function<bool(const PacketText&)>& fn) = 0;
 };

@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: MIT
+#include "backends/intel_pt/decoder.hpp"
+
+#include <fmt/format.h>
+#include <intel-pt.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "backends/intel_pt/insn.hpp"
+#include "core/check.hpp"
+
+namespace tracectl::intel_pt {
+namespace {
+
+using decode::Block;
+using decode::BranchKind;
+using decode::Event;
+using decode::Stamp;
+
+// Positions in AUXTRACE_INFO's priv. Source: tools/perf/util/intel-pt.h.
+enum Priv : size_t {
+  kTimeShift = 1,
+  kTimeMult = 2,
+  kTimeZero = 3,
+  kCapUserTimeZero = 4,
+  kMtcBit = 10,
+  kMtcFreqBits = 11,
+  kTscCtcN = 12,
+  kTscCtcD = 13,
+  kCycBit = 14,
+  kMaxNonturboRatio = 15,
+};
+
+struct Facts {
+  capture::AuxInfo info;
+  pt_cpu cpu{};
+  uint64_t config = 0;
+
+  [[nodiscard]] uint64_t priv(Priv at) const { return at < info.priv.size() ? info.priv[at] : 0; }
+  [[nodiscard]] bool fine_time() const { return (config & (priv(kMtcBit) | priv(kCycBit))) != 0; }
+};
+
+pt_cpu parse_cpuid(const std::string& text) {
+  pt_cpu cpu{};
+  char vendor[32] = {};
+  unsigned family = 0, model = 0, stepping = 0;
+  if (std::sscanf(text.c_str(), "%31[^,],%u,%u,%u", vendor, &family, &model, &stepping) != 4) return cpu;
+  if (std::strcmp(vendor, "GenuineIntel") != 0) return cpu;
+  cpu.vendor = pcv_intel;
+  cpu.family = static_cast<uint16_t>(family);
+  cpu.model = static_cast<uint8_t>(model);
+  cpu.stepping = static_cast<uint8_t>(stepping);
+  return cpu;
+}
+
+pt_config make_config(const Facts& facts, std::span<const std::byte> trace) {
+  pt_config config;
+  pt_config_init(&config);
+  // libipt's decoders never write to the buffer; the type is shared with its encoder.
+  config.begin = reinterpret_cast<uint8_t*>(const_cast<std::byte*>(trace.data()));
+  config.end = config.begin + trace.size();
+  config.cpu = facts.cpu;
+  if (facts.cpu.vendor != pcv_unknown) pt_cpu_errata(&config.errata, &facts.cpu);
+  config.cpuid_0x15_eax = static_cast<uint32_t>(facts.priv(kTscCtcD));
+  config.cpuid_0x15_ebx = static_cast<uint32_t>(facts.priv(kTscCtcN));
+  config.nom_freq = static_cast<uint8_t>(facts.priv(kMaxNonturboRatio));
+  if (const uint64_t mask = facts.priv(kMtcFreqBits); mask != 0)
+    config.mtc_freq = static_cast<uint8_t>((facts.config & mask) >> __builtin_ctzll(mask));
+  config.flags.variant.block.end_on_call = 1;
+  config.flags.variant.block.end_on_jump = 1;
+  config.flags.variant.block.enable_tick_events = facts.fine_time() ? 1 : 0;
+  return config;
+}
+
+// Source: perf_event_mmap_page, time_zero and time_mult.
+uint64_t perf_time(const Facts& facts, uint64_t tsc) {
+  const uint64_t shift = facts.priv(kTimeShift), mult = facts.priv(kTimeMult);
+  if (mult == 0 || shift > 63) return tsc;
+  const uint64_t whole = tsc >> shift, part = tsc & ((uint64_t{1} << shift) - 1);
+  const uint64_t zero = facts.priv(kCapUserTimeZero) != 0 ? facts.priv(kTimeZero) : 0;
+  return zero + whole * mult + ((part * mult) >> shift);
+}
+
+// What the last instruction of a block is, by address.
+class InsnCache {
+ public:
+  struct Entry {
+    uint64_t ip = ~uint64_t{0};
+    int isid = 0;
+    uint8_t size = 0;
+    BranchKind kind = BranchKind::none;
+  };
+
+  const Entry& of(pt_image_section_cache* sections, const pt_block& block) {
+    Entry& e = entries_[(block.end_ip * 0x9e3779b97f4a7c15u) >> (64 - kBits)];
+    if (e.ip == block.end_ip && e.isid == block.isid && block.truncated == 0) return e;
+    uint8_t bytes[pt_max_insn_size];
+    int size = 0;
+    if (block.truncated != 0) {
+      size = block.size;
+      std::memcpy(bytes, block.raw, block.size);
+    } else {
+      size = pt_iscache_read(sections, bytes, sizeof bytes, block.isid, block.end_ip);
+    }
+    const Insn insn = size > 0 ? decode_insn(bytes, static_cast<size_t>(size), block.end_ip) : Insn{};
+    e = {block.end_ip, block.isid, insn.size, insn.kind};
+    return e;
+  }
+  void clear() { std::fill(entries_.begin(), entries_.end(), Entry{}); }
+
+ private:
+  static constexpr unsigned kBits = 16;
+  std::vector<Entry> entries_ = std::vector<Entry>(size_t{1} << kBits);
+};
+
+struct ImageEnd {
+  void operator()(pt_image* p) const { pt_image_free(p); }
+};
+struct SectionCacheEnd {
+  void operator()(pt_image_section_cache* p) const { pt_iscache_free(p); }
+};
+struct BlockDecoderEnd {
+  void operator()(pt_block_decoder* p) const { pt_blk_free_decoder(p); }
+};
+struct PacketDecoderEnd {
+  void operator()(pt_packet_decoder* p) const { pt_pkt_free_decoder(p); }
+};
+
+// The code of one stream, as far as its trace has come.
+class Code {
+ public:
+  Code(pt_image_section_cache* cache, const decode::ImageTimeline& images)
+      : cache_(cache), image_(pt_image_alloc("tracectl")) {
+    for (const decode::Section& s : images.sections) {
+      if (s.file.empty()) continue;
+      if (overlaps(s))
+        later_.push_back(&s);
+      else
+        add(s);
+    }
+  }
+  [[nodiscard]] pt_image* image() const { return image_.get(); }
+  [[nodiscard]] uint64_t next_change() const { return next_ < later_.size() ? later_[next_]->time : ~uint64_t{0}; }
+  void advance(uint64_t time) {
+    while (next_change() <= time) add(*later_[next_++]);
+  }
+
+ private:
+  [[nodiscard]] bool overlaps(const decode::Section& s) const {
+    return std::any_of(present_.begin(), present_.end(), [&s](const decode::Section* p) {
+      return s.address < p->address + p->size && p->address < s.address + s.size;
+    });
+  }
+  void add(const decode::Section& s) {
+    present_.push_back(&s);
+    const int isid = pt_iscache_add_file(cache_, s.file.c_str(), s.file_offset, s.size, s.address);
+    if (isid > 0) pt_image_add_cached(image_.get(), cache_, isid, nullptr);
+  }
+
+  pt_image_section_cache* cache_;
+  std::unique_ptr<pt_image, ImageEnd> image_;
+  std::vector<const decode::Section*> present_, later_;
+  size_t next_ = 0;
+};
+
+// One pass over one stream. A block is held back until what follows tells where it went.
+class Walk {
+ public:
+  Walk(const Facts& facts, pt_image_section_cache* cache, InsnCache& insns, const capture::AuxStream& stream,
+       std::span<const std::byte> trace, const decode::ImageTimeline& images, decode::ItemSink& sink)
+      : facts_(facts), cache_(cache), insns_(insns), trace_(trace), code_(cache, images), sink_(sink) {
+    stamp_.pid = stream.pid;
+    stamp_.tid = stream.tid;
+    stamp_.cpu = stream.cpu;
+    const pt_config config = make_config(facts, trace);
+    decoder_.reset(pt_blk_alloc_decoder(&config));
+    next_change_ = code_.next_change();
+  }
+
+  Result<> run() {
+    if (trace_.empty()) return {};
+    if (decoder_ == nullptr) return fail("cannot decode: libipt refused its configuration");
+    pt_blk_set_image(decoder_.get(), code_.image());
+    std::optional<uint64_t> psb = next_psb(0);
+    if (!psb && !trace_.empty()) lose(0, trace_.size(), "no PSB packet: nothing to start from");
+    while (psb && go_) {
+      const int status = pt_blk_sync_set(decoder_.get(), *psb);
+      const int error = status < 0 ? status : segment(status);
+      if (!go_) break;
+      flush(0, false);
+      if (error == -pte_eos) break;
+      psb = resync(*psb, error);
+    }
+    if (go_) flush(0, false);
+    return {};
+  }
+
+ private:
+  // Decodes from a sync point up to an error; -pte_eos at the end of the trace.
+  int segment(int status) {
+    pt_block block{};
+    while (go_) {
+      while ((status & pts_event_pending) != 0) {
+        pt_event event;
+        status = pt_blk_event(decoder_.get(), &event, sizeof event);
+        if (status < 0) return status;
+        on_event(event);
+        if (!go_) return 0;
+      }
+      if ((status & pts_eos) != 0) return -pte_eos;
+      block.ninsn = 0;
+      status = pt_blk_next(decoder_.get(), &block, sizeof block);
+      if (block.ninsn != 0) on_block(block);
+      if (status < 0) return status;
+    }
+    return 0;
+  }
+
+  void on_block(const pt_block& b) {
+    flush(b.ip, true);
+    const InsnCache::Entry& last = insns_.of(cache_, b);
+    held_ = {b.ip, b.end_ip, b.ninsn, last.size, last.kind, false, 0};
+    holding_ = true;
+    pt_blk_get_offset(decoder_.get(), &stamp_.offset);
+  }
+
+  // Delivers the held block; `to` is where control went, when `known`.
+  void flush(uint64_t to, bool known) {
+    if (!holding_) return;
+    holding_ = false;
+    const bool may_fall = held_.kind == BranchKind::none || held_.kind == BranchKind::cond;
+    held_.to = known ? to : 0;
+    held_.taken = may_fall ? known && to != held_.last + held_.last_size : true;
+    if (go_) go_ = sink_.on_block(stamp_, held_);
+  }
+
+  void set_time(const pt_event& e) {
+    if (e.has_tsc == 0) return;
+    stamp_.time = perf_time(facts_, e.tsc);
+    if (stamp_.time < next_change_) return;
+    code_.advance(stamp_.time);
+    next_change_ = code_.next_change();
+    insns_.clear();
+  }
+
+  void on_event(const pt_event& e) {
+    Event out = describe(e);
+    // Only these tell or end what the held block did; a tick or a mode says nothing of it.
+    if (e.status_update == 0) {
+      const bool to_known = e.ip_suppressed == 0;
+      if (e.type == ptev_disabled) flush(out.to, to_known);
+      if (e.type == ptev_async_disabled || e.type == ptev_async_branch) flush(out.ip, true);
+      if (e.type == ptev_enabled || e.type == ptev_overflow) flush(0, false);
+    }
+    if (!go_) return;
+    set_time(e);
+    if (e.type == ptev_tick || e.type == ptev_cbr) return;
+    pt_blk_get_offset(decoder_.get(), &stamp_.offset);
+    go_ = sink_.on_event(stamp_, out);
+  }
+
+  static Event describe(const pt_event& e) {
+    Event out;
+    const auto set = [&out](Event::Kind kind, const char* name, uint64_t ip, uint64_t to = 0) {
+      out.kind = kind;
+      out.name = name;
+      out.ip = ip;
+      out.to = to;
+    };
+    const bool ip = e.ip_suppressed == 0;
+    switch (e.type) {
+      case ptev_enabled:
+        set(Event::Kind::enabled, "enabled", e.variant.enabled.ip);
+        break;
+      case ptev_disabled:
+        set(Event::Kind::disabled, "disabled", 0, ip ? e.variant.disabled.ip : 0);
+        break;
+      case ptev_async_disabled:
+        set(Event::Kind::async_disabled, "async_disabled", e.variant.async_disabled.at,
+            ip ? e.variant.async_disabled.ip : 0);
+        break;
+      case ptev_async_branch:
+        set(Event::Kind::async_branch, "async_branch", e.variant.async_branch.from, ip ? e.variant.async_branch.to : 0);
+        break;
+      case ptev_overflow:
+        set(Event::Kind::overflow, "overflow", ip ? e.variant.overflow.ip : 0);
+        break;
+      case ptev_exec_mode:
+        set(Event::Kind::exec_mode, "exec_mode", ip ? e.variant.exec_mode.ip : 0);
+        break;
+      default:
+        set(Event::Kind::other, "other", 0);
+        break;
+    }
+    return out;
+  }
+
+  // The next PSB at or behind `from`.
+  [[nodiscard]] std::optional<uint64_t> next_psb(uint64_t from) const {
+    static constexpr unsigned char kPsb[16] = {2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82};
+    if (from >= trace_.size()) return std::nullopt;
+    const void* hit = ::memmem(trace_.data() + from, trace_.size() - from, kPsb, sizeof kPsb);
+    if (hit == nullptr) return std::nullopt;
+    return static_cast<const std::byte*>(hit) - trace_.data();
+  }
+
+  std::optional<uint64_t> resync(uint64_t psb, int error) {
+    uint64_t at = 0;
+    if (pt_blk_get_offset(decoder_.get(), &at) < 0 || at < psb) at = psb;
+    const auto next = next_psb(std::max(at, psb + 1));
+    lose(at, next.value_or(trace_.size()) - at, pt_errstr(pt_errcode(error)));
+    return next;
+  }
+
+  void lose(uint64_t offset, uint64_t bytes, const char* what) {
+    stamp_.offset = offset;
+    const decode::Loss loss{LossKind::undecodable, held_.last, bytes, what};
+    go_ = sink_.on_loss(stamp_, loss);
+  }
+
+  const Facts& facts_;
+  pt_image_section_cache* cache_;
+  InsnCache& insns_;
+  std::span<const std::byte> trace_;
+  Code code_;
+  decode::ItemSink& sink_;
+  std::unique_ptr<pt_block_decoder, BlockDecoderEnd> decoder_;
+  Stamp stamp_;
+  Block held_;
+  bool holding_ = false, go_ = true;
+  uint64_t next_change_ = 0;
+};
+
+const char* name_of(const pt_packet& p) {
+  switch (p.type) {
+    case ppt_pad:
+      return "pad";
+    case ppt_psb:
+      return "psb";
+    case ppt_psbend:
+      return "psbend";
+    case ppt_fup:
+      return "fup";
+    case ppt_tip:
+      return "tip";
+    case ppt_tip_pge:
+      return "tip.pge";
+    case ppt_tip_pgd:
+      return "tip.pgd";
+    case ppt_tnt_8:
+      return "tnt.8";
+    case ppt_tnt_64:
+      return "tnt.64";
+    case ppt_mode:
+      return p.payload.mode.leaf == pt_mol_exec ? "mode.exec" : "mode.tsx";
+    case ppt_pip:
+      return "pip";
+    case ppt_vmcs:
+      return "vmcs";
+    case ppt_cbr:
+      return "cbr";
+    case ppt_tsc:
+      return "tsc";
+    case ppt_tma:
+      return "tma";
+    case ppt_mtc:
+      return "mtc";
+    case ppt_cyc:
+      return "cyc";
+    case ppt_stop:
+      return "stop";
+    case ppt_ovf:
+      return "ovf";
+    case ppt_mnt:
+      return "mnt";
+    case ppt_exstop:
+      return "exstop";
+    case ppt_mwait:
+      return "mwait";
+    case ppt_pwre:
+      return "pwre";
+    case ppt_pwrx:
+      return "pwrx";
+    case ppt_ptw:
+      return "ptw";
+    default:
+      return "unknown";
+  }
+}
+
+std::string ip_text(const pt_packet_ip& p) {
+  static constexpr unsigned kDigits[] = {0, 4, 8, 12, 12, 0, 16, 0};  // by pt_ip_compression
+  if (p.ipc == pt_ipc_suppressed) return "0";
+  return fmt::format("{}: {:>16}", static_cast<int>(p.ipc), fmt::format("{:0{}x}", p.ip, kDigits[p.ipc & 7]));
+}
+
+std::string mode_text(const pt_packet_mode& p) {
+  if (p.leaf == pt_mol_exec) {
+    const auto mode = pt_get_exec_mode(&p.bits.exec);
+    return mode == ptem_64bit ? "64-bit" : mode == ptem_32bit ? "32-bit" : mode == ptem_16bit ? "16-bit" : "unknown";
+  }
+  return p.bits.tsx.abrt != 0 ? "abort" : p.bits.tsx.intx != 0 ? "begin" : "end";
+}
+
+std::string payload_of(const pt_packet& p) {
+  std::string bits;
+  switch (p.type) {
+    case ppt_fup:
+    case ppt_tip:
+    case ppt_tip_pge:
+    case ppt_tip_pgd:
+      return ip_text(p.payload.ip);
+    case ppt_tnt_8:
+    case ppt_tnt_64:
+      for (int i = p.payload.tnt.bit_size - 1; i >= 0; --i) bits += (p.payload.tnt.payload >> i & 1) != 0 ? '!' : '.';
+      return bits;
+    case ppt_mode:
+      return mode_text(p.payload.mode);
+    case ppt_pip:
+      return fmt::format("{:x}{}", p.payload.pip.cr3, p.payload.pip.nr != 0 ? " nr" : "");
+    case ppt_vmcs:
+      return fmt::format("{:x}", p.payload.vmcs.base);
+    case ppt_cbr:
+      return fmt::format("{}", p.payload.cbr.ratio);
+    case ppt_tsc:
+      return fmt::format("{:x}", p.payload.tsc.tsc);
+    case ppt_tma:
+      return fmt::format("{:x}, {:x}", p.payload.tma.ctc, p.payload.tma.fc);
+    case ppt_mtc:
+      return fmt::format("{:x}", p.payload.mtc.ctc);
+    case ppt_cyc:
+      return fmt::format("{:x}", p.payload.cyc.value);
+    case ppt_mnt:
+      return fmt::format("{:x}", p.payload.mnt.payload);
+    case ppt_mwait:
+      return fmt::format("{:x}, {:x}", p.payload.mwait.hints, p.payload.mwait.ext);
+    case ppt_ptw:
+      return fmt::format("{:x}", p.payload.ptw.payload);
+    default:
+      return {};
+  }
+}
+
+class PtDecoder final : public decode::Decoder {
+ public:
+  explicit PtDecoder(Facts facts) : facts_(std::move(facts)), cache_(pt_iscache_alloc("tracectl")) {
+    TRACECTL_CHECK(cache_ != nullptr, "libipt out of memory");
+    // Without a limit libipt drops a section, and its decoded blocks, as soon as control leaves it.
+    pt_iscache_set_limit(cache_.get(), uint64_t{1} << 40);
+  }
+
+  Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, const decode::ImageTimeline& images,
+                  decode::ItemSink& sink) override {
+    return Walk(facts_, cache_.get(), insns_, stream, trace, images, sink).run();
+  }
+
+  Result<> packets(std::span<const std::byte> trace, const std::function<bool(const decode::PacketText&)>& fn) override {
+    const pt_config config = make_config(facts_, trace);
+    const std::unique_ptr<pt_packet_decoder, PacketDecoderEnd> decoder(pt_pkt_alloc_decoder(&config));
+    if (trace.empty()) return {};
+    if (decoder == nullptr) return fail("cannot decode packets: libipt refused its configuration");
+    int status = pt_pkt_sync_forward(decoder.get());
+    while (status >= 0) {
+      uint64_t offset = 0;
+      pt_packet packet;
+      pt_pkt_get_offset(decoder.get(), &offset);
+      status = pt_pkt_next(decoder.get(), &packet, sizeof packet);
+      if (status == -pte_eos) break;
+      if (status >= 0) {
+        if (!fn({offset, name_of(packet), payload_of(packet)})) return {};
+        continue;
+      }
+      if (!fn({offset, "error", pt_errstr(pt_errcode(status))})) return {};
+      status = pt_pkt_sync_forward(decoder.get());
+    }
+    return {};
+  }
+
+  uint64_t start_time(std::span<const std::byte> trace) override {
+    uint64_t time = 0;
+    const pt_config config = make_config(facts_, trace);
+    const std::unique_ptr<pt_packet_decoder, PacketDecoderEnd> decoder(pt_pkt_alloc_decoder(&config));
+    if (decoder == nullptr || pt_pkt_sync_forward(decoder.get()) < 0) return 0;
+    pt_packet packet;
+    constexpr int kSoon = 4096;  // packets; a PSB+ carries a TSC
+    for (int i = 0; i < kSoon && pt_pkt_next(decoder.get(), &packet, sizeof packet) >= 0; ++i) {
+      if (packet.type != ppt_tsc) continue;
+      time = perf_time(facts_, packet.payload.tsc.tsc);
+      break;
+    }
+    return time;
+  }
+
+ private:
+  Facts facts_;
+  std::unique_ptr<pt_image_section_cache, SectionCacheEnd> cache_;
+  InsnCache insns_;
+};
+
+}  // namespace
+
+std::unique_ptr<decode::Decoder> make_decoder(const capture::AuxInfo& info, const std::string& cpuid, uint64_t config) {
+  return std::make_unique<PtDecoder>(Facts{info, parse_cpuid(cpuid), config});
+}
+
+}  // namespace tracectl::intel_pt
