@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// parse: plan text to Plan. Every error of the text is reported, not only the first.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/diagnostics.hpp"
+#include "core/plan.hpp"
+
+namespace tracectl {
+
+// The Plan holds what could be read even when there were errors; nullopt only when the text
+// is not TOML.
+[[nodiscard]] std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics);
+
+// One key of the language, as the parser knows it.
+struct KeyInfo {
+  std::string table;  // "", "target", "trace.intel_pt", "trigger", ...
+  std::string key;
+  std::string values;  // as messages name them: "a size such as \"4MiB\""
+};
+[[nodiscard]] std::vector<KeyInfo> plan_keys();
+
+}  // namespace tracectl
