@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Lints over the whole plan: what the kernel would refuse, or accept and never act on.
+#include <fmt/format.h>
+
+#include "config/resolve_parts.hpp"
+
+namespace tracectl {
+namespace {
+
+bool some_trigger(const ResolveContext& c, Action action) {
+  for (const PlanTrigger& trigger : c.plan.triggers)
+    if (trigger.action && *trigger.action == action) return true;
+  return action != Action::snapshot && !c.plan.windows.empty();
+}
+
+// Where to point for `action`: the `do` of its first trigger.
+SourceRef place_of(const ResolveContext& c, Action action) {
+  for (const PlanTrigger& trigger : c.plan.triggers)
+    if (trigger.action && *trigger.action == action) return trigger.action.at;
+  return {};
+}
+
+}  // namespace
+
+void lint_actions(ResolveContext& c) {
+  const bool resumes = some_trigger(c, Action::resume), pauses = some_trigger(c, Action::pause);
+  c.out.start_paused = c.plan.start ? *c.plan.start == StartMode::paused : resumes;
+  if (!c.plan.start && resumes) c.note("start = paused: a trigger resumes");
+  const bool paused = c.out.start_paused;
+  if (resumes && pauses) return;
+  if (resumes && paused)
+    c.diagnostics.warning(place_of(c, Action::resume), "no trigger pauses: the trace runs from the first resume to the end",
+                          "if that is not meant, add a trigger with do = \"pause\", or use a [[window]]");
+  if (resumes && !paused)
+    c.diagnostics.error(place_of(c, Action::resume),
+                        "this resume has no effect: the trace starts running and nothing pauses it",
+                        "start = \"paused\", or add a trigger with do = \"pause\"");
+  if (pauses && !paused)
+    c.diagnostics.warning(place_of(c, Action::pause), "no trigger resumes: the trace ends at the first hit of this pause",
+                          "if that is not meant, add a trigger with do = \"resume\", or use a [[window]]");
+  if (!resumes && paused)
+    c.diagnostics.error(c.plan.start.at, "start = \"paused\" and no trigger resumes: nothing would ever be traced",
+                        "add a trigger with do = \"resume\", or start = \"running\"");
+}
+
+// x86 has four debug registers; the fifth breakpoint of a task is refused with ENOSPC.
+// Source: Intel SDM volume 3B, 18.2 (DR0 to DR3).
+void lint_breakpoints(ResolveContext& c) {
+  if (c.emulated()) return;
+  const unsigned slots = c.host.breakpoint_slots.value_or(4);
+  unsigned used = 0;
+  const auto check = [&](const Field<std::string>& on) {
+    if (!on || on.value->rfind("breakpoint:", 0) != 0 || ++used <= slots) return;
+    c.diagnostics.error(on.at, fmt::format("breakpoint {} of a processor that has {}", used, slots),
+                        "uprobe:OBJECT:SYMBOL needs no debug register; machine = \"emulated\" has no such limit");
+  };
+  for (const PlanTrigger& trigger : c.plan.triggers) check(trigger.on);
+  for (const PlanWindow& window : c.plan.windows) {
+    check(window.from);
+    check(window.to);
+  }
+}
+
+}  // namespace tracectl

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// What the plan is in perf's terms: the attributes of the event group, and a command line.
+// Sources: include/uapi/linux/perf_event.h; arch/x86/events/intel/pt.c (config bits);
+//          perf-intel-pt(1), "Pause or Resume Tracing".
+#include <fmt/format.h>
+
+#include "config/print.hpp"
+#include "core/units.hpp"
+#include "triggers/trigger_kinds.hpp"
+
+namespace tracectl {
+namespace {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+struct ConfigBit {
+  const char* name;
+  bool IntelPtConfig::*flag;
+  unsigned bit;
+};
+constexpr ConfigBit kBits[] = {{"cyc", &IntelPtConfig::cyc, 1},
+                               {"pwr_evt", &IntelPtConfig::pwr_evt, 4},
+                               {"fup_on_ptw", &IntelPtConfig::fup_on_ptw, 5},
+                               {"mtc", &IntelPtConfig::mtc, 9},
+                               {"tsc", &IntelPtConfig::tsc, 10},
+                               {"noretcomp", &IntelPtConfig::noretcomp, 11},
+                               {"ptw", &IntelPtConfig::ptw, 12},
+                               {"branch", &IntelPtConfig::branch, 13},
+                               {"event", &IntelPtConfig::event, 31},
+                               {"notnt", &IntelPtConfig::notnt, 55}};
+
+uint64_t leader_config(const IntelPtConfig& pt) {
+  uint64_t config = 1;  // bit 0, pt: without it the driver ignores `branch`
+  for (const ConfigBit& bit : kBits)
+    if (pt.*bit.flag) config |= uint64_t{1} << bit.bit;
+  return config | uint64_t{pt.mtc_period} << 14 | uint64_t{pt.cyc_thresh} << 19 | uint64_t{pt.psb_period} << 24;
+}
+
+void add_scope(Scope scope, Fields* out) {
+  if (scope == Scope::user) out->emplace_back("exclude_kernel", "1");
+  if (scope == Scope::kernel) out->emplace_back("exclude_user", "1");
+  out->emplace_back("exclude_hv", "1");
+}
+
+AttrText leader(const ResolvedPlan& plan, const HostFacts& host) {
+  const auto pmu = host.pmus.find("intel_pt");
+  AttrText out{"leader intel_pt", {}};
+  out.fields.emplace_back("type",
+                          pmu == host.pmus.end() ? "intel_pt (not on this machine)" : fmt::format("{}", pmu->second.type));
+  out.fields.emplace_back("config", fmt::format("{:#x}", leader_config(plan.intel_pt)));
+  out.fields.emplace_back("sample_period", "1");
+  add_scope(plan.scope, &out.fields);
+  out.fields.emplace_back("disabled", "1");
+  out.fields.emplace_back("aux_watermark", fmt::format("{}", plan.buffer.wakeup));
+  if (plan.start_paused) out.fields.emplace_back("aux_action", "0x1 (start_paused)");
+  return out;
+}
+
+void add_event(const ResolvedTrigger& t, Fields* out) {
+  switch (t.kind) {
+    case TriggerKind::tracepoint:
+      out->emplace_back("type", "2 (tracepoint)");
+      out->emplace_back("config", fmt::format("id of {}/{} in tracefs", t.tp_group, t.tp_name));
+      return;
+    case TriggerKind::breakpoint:
+      out->emplace_back("type", "5 (breakpoint)");
+      // HW_BREAKPOINT_W 2, RW 3, X 4
+      out->emplace_back("bp_type", t.access == BreakAccess::execute ? "4 (x)"
+                                   : t.access == BreakAccess::write ? "2 (w)"
+                                                                    : "3 (rw)");
+      out->emplace_back("bp_addr", t.where.form == CodeLocation::Form::address
+                                       ? fmt::format("{:#x}", t.where.address)
+                                       : fmt::format("of {}, once it is mapped", text_of(t.where)));
+      out->emplace_back("bp_len", fmt::format("{}", t.len));
+      return;
+    case TriggerKind::event:
+      out->emplace_back("event", t.event);
+      return;
+    default:
+      out->emplace_back("type",
+                        t.kind == TriggerKind::uprobe || t.kind == TriggerKind::uretprobe ? "uprobe PMU" : "kprobe PMU");
+      if (t.kind == TriggerKind::uretprobe || t.kind == TriggerKind::kretprobe)
+        out->emplace_back("config", "0x1 (retprobe)");
+      out->emplace_back("place", text_of(t.where));
+  }
+}
+
+AttrText member(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index) {
+  AttrText out{fmt::format("trigger {} {}", index, t.on), {}};
+  add_event(t, &out.fields);
+  out.fields.emplace_back("sample_period", fmt::format("{}", t.period));
+  add_scope(plan.scope, &out.fields);
+  if (t.action == Action::resume) out.fields.emplace_back("aux_action", "0x4 (resume)");
+  if (t.action == Action::pause) out.fields.emplace_back("aux_action", "0x2 (pause)");
+  if (t.action == Action::snapshot) out.fields.emplace_back("aux_sample_size", fmt::format("{}", t.snapshot_size));
+  if (!t.filter_text.empty()) out.fields.emplace_back("filter", t.filter_text);
+  return out;
+}
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=@%+") ==
+          std::string::npos &&
+      !text.empty())
+    return text;
+  std::string out = "'";
+  for (char c : text) c == '\'' ? out += "'\\''" : out += c;
+  return out + "'";
+}
+
+const char* modifier(Scope scope) { return scope == Scope::user ? "u" : scope == Scope::kernel ? "k" : ""; }
+
+// perf probe's name of a probe's event: what `-n` gives it.
+std::string probe_name(size_t index) { return fmt::format("tracectl:t{}", index); }
+
+void add_probe(const ResolvedTrigger& t, size_t index, PerfLine* out) {
+  const bool user = t.kind == TriggerKind::uprobe || t.kind == TriggerKind::uretprobe;
+  const bool ret = t.kind == TriggerKind::uretprobe || t.kind == TriggerKind::kretprobe;
+  const std::string offset = t.where.offset == 0 ? "" : fmt::format("+{}", t.where.offset);
+  out->lines.push_back(
+      fmt::format("perf probe {}{}", user ? "-x " + quoted(t.where.object) + " " : "",
+                  quoted(fmt::format("{}={}{}{}", probe_name(index), t.where.symbol, offset, ret ? "%return" : ""))));
+}
+
+// The `-e` text of one trigger without its action; "" when perf cannot say it.
+std::string event_text(const ResolvedTrigger& t, size_t index, PerfLine* out) {
+  switch (t.kind) {
+    case TriggerKind::tracepoint:
+      return t.tp_group + ":" + t.tp_name;
+    case TriggerKind::event:
+      return t.event;
+    case TriggerKind::breakpoint:
+      if (t.where.form == CodeLocation::Form::address) {
+        const std::string len = t.access == BreakAccess::execute ? "" : fmt::format("/{}", t.len);
+        return fmt::format("mem:{:#x}{}:{}", t.where.address, len, name_of(t.access));
+      }
+      out->reasons.push_back(fmt::format("{}: perf takes a breakpoint's address, not its name", t.on));
+      return "";
+    default:
+      add_probe(t, index, out);
+      return probe_name(index);
+  }
+}
+
+std::string leader_text(const ResolvedPlan& plan) {
+  std::string terms = fmt::format("psb_period={}", plan.intel_pt.psb_period);
+  const IntelPtConfig defaults;
+  for (const ConfigBit& bit : kBits)
+    if (plan.intel_pt.*bit.flag != defaults.*bit.flag)
+      terms += fmt::format(",{}={}", bit.name, plan.intel_pt.*bit.flag ? 1 : 0);
+  if (!plan.intel_pt.mtc) terms += ",mtc=0";  // perf turns it on, the driver does not
+  if (plan.intel_pt.mtc_period != 0) terms += fmt::format(",mtc_period={}", plan.intel_pt.mtc_period);
+  if (plan.intel_pt.cyc_thresh != 0) terms += fmt::format(",cyc_thresh={}", plan.intel_pt.cyc_thresh);
+  if (plan.start_paused) terms += ",aux-action=start-paused";
+  return fmt::format("-e intel_pt/{}/{}", terms, modifier(plan.scope));
+}
+
+void check_equal(const ResolvedPlan& plan, PerfLine* out) {
+  for (const ResolvedTrigger& t : plan.triggers) {
+    if (t.action == Action::snapshot)
+      out->reasons.push_back(fmt::format("{}: perf record has no snapshot by trigger", t.on));
+    if (t.limit) out->reasons.push_back(fmt::format("{}: perf record has no limit of hits", t.on));
+  }
+  if (plan.limits.bytes || plan.limits.windows) out->reasons.emplace_back("perf record has no limit of bytes or windows");
+}
+
+}  // namespace
+
+std::vector<AttrText> event_group(const ResolvedPlan& plan, const HostFacts& host) {
+  std::vector<AttrText> out;
+  if (plan.machine != MachineKind::kernel || plan.backend != BackendKind::intel_pt) return out;
+  out.push_back(leader(plan, host));
+  for (size_t i = 0; i < plan.triggers.size(); ++i) out.push_back(member(plan, plan.triggers[i], i));
+  return out;
+}
+
+PerfLine perf_line(const ResolvedPlan& plan) {
+  PerfLine out;
+  check_equal(plan, &out);
+  std::string line = "perf record";
+  if (plan.scope != Scope::user) line += " --kcore";
+  line += fmt::format(" -m {},{}", plan.buffer.data_size / 4096, plan.buffer.aux_size / 4096);
+  if (!plan.follow) line += " --no-inherit";
+  if (plan.limits.duration) out.reasons.emplace_back("limits.duration: put timeout(1) before perf");
+  line += " " + leader_text(plan);
+  for (size_t i = 0; i < plan.triggers.size(); ++i) {
+    const ResolvedTrigger& t = plan.triggers[i];
+    std::string event = event_text(t, i, &out);
+    const char* action = t.action == Action::resume ? "resume" : "pause";
+    const std::string period = t.kind == TriggerKind::event ? fmt::format("period={},", t.period) : "";
+    const std::string join = !event.empty() && event.back() == '/' ? "," : "/";
+    if (join == ",") event.pop_back();
+    line += fmt::format(" -e {}{}{}aux-action={}/{}", event, join, period, action, modifier(plan.scope));
+    if (!t.filter_text.empty()) line += " --filter " + quoted(t.filter_text);
+  }
+  line += " --";
+  for (const std::string& word : plan.command) line += " " + quoted(word);
+  if (plan.command.empty()) line += " COMMAND";
+  if (!out.reasons.empty() && !plan.limits.duration) {
+    out.lines.clear();
+    return out;
+  }
+  out.lines.push_back(std::move(line));
+  return out;
+}
+
+}  // namespace tracectl

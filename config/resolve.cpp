@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#include "config/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include "config/resolve_parts.hpp"
+
+namespace tracectl {
+namespace {
+
+constexpr uint16_t kElfX86 = 3;  // EM_386
+
+const char* pmu_of(BackendKind backend) { return backend == BackendKind::intel_pt ? "intel_pt" : "cs_etm"; }
+
+void resolve_backend(ResolveContext& c, const ProgramFacts& program) {
+  const uint16_t machine = program.elf_machine;
+  const BackendKind natural = machine == kElfAArch64 ? BackendKind::coresight : BackendKind::intel_pt;
+  c.out.backend = c.plan.backend.value_or(natural);
+  const SourceRef& at = c.plan.backend.at;
+  const std::string& path = program.interpreter.empty() ? program.path : program.interpreter;
+  if (machine == kElfX86)
+    return c.diagnostics.unsupported(at, fmt::format("{} is a 32-bit x86 program", path), "trace a 64-bit build of it");
+  if (machine != 0 && machine != kElfX86_64 && machine != kElfAArch64)
+    return c.diagnostics.unsupported(at, fmt::format("{} is for another processor (ELF machine {})", path, machine),
+                                     "tracectl traces x86-64 programs");
+  if (machine != 0 && c.out.backend != natural)
+    return c.diagnostics.error(at,
+                               fmt::format("backend {} cannot trace {}, which is for {}", name_of(c.out.backend), path,
+                                           machine == kElfAArch64 ? "AArch64" : "x86-64"),
+                               "leave backend out: the program decides it");
+  if (c.out.backend == BackendKind::coresight)
+    c.diagnostics.unsupported(at, "the coresight backend is not supported yet",
+                              "this version traces x86-64 programs with intel_pt");
+}
+
+void resolve_machine(ResolveContext& c) {
+  if (c.plan.machine) {
+    c.out.machine = *c.plan.machine;
+    c.out.machine_why = "the plan says so";
+    if (c.out.machine == MachineKind::kernel) {
+      const std::string lacks = kernel_machine_lacks(c.out.backend, c.host);
+      if (!lacks.empty()) c.note("machine = kernel, but " + lacks);
+    }
+    return;
+  }
+  MachineChoice choice = choose_machine(c.out.backend, c.host);
+  c.out.machine = choice.machine;
+  c.out.machine_why = std::move(choice.why);
+}
+
+// Unprivileged, the kernel traces itself at perf_event_paranoid 1 and below only.
+void resolve_scope(ResolveContext& c) {
+  c.out.scope = c.plan.scope.value_or(Scope::user);
+  if (c.out.scope == Scope::user) return;
+  if (c.emulated())
+    return c.diagnostics.unsupported(
+        c.plan.scope.at,
+        fmt::format("scope = \"{}\" is not possible on the emulated machine: it runs no kernel code", name_of(c.out.scope)),
+        "leave scope out to trace the program itself, or use machine = \"kernel\" on a computer with Intel PT");
+  if (!c.host.privileged && c.host.perf_event_paranoid.value_or(2) > 1)
+    c.diagnostics.unsupported(c.plan.scope.at,
+                              fmt::format("tracing kernel code needs more rights: perf_event_paranoid is {}",
+                                          c.host.perf_event_paranoid.value_or(2)),
+                              "run as root, or sysctl kernel.perf_event_paranoid=1");
+}
+
+void resolve_target(ResolveContext& c) {
+  const Plan& plan = c.plan;
+  c.out.title = plan.title.value_or("");
+  if (plan.source != nullptr) {
+    c.out.source_path = plan.source->name;
+    c.out.source_text = plan.source->text;
+  }
+  c.out.command = plan.command.value_or({});
+  if (plan.command && plan.command.value->empty())
+    c.diagnostics.error(plan.command.at, "command is empty",
+                        "write [\"./app\", \"argument\"], or leave it out and give -- ./app argument");
+  c.out.user = plan.user.value_or("");
+  if (plan.user && c.emulated())
+    c.diagnostics.unsupported(plan.user.at, "user is not supported on the emulated machine",
+                              "run tracectl itself as that user");
+  c.out.follow = plan.follow.value_or(true);
+}
+
+void resolve_threads(ResolveContext& c) {
+  c.out.threads = c.plan.threads.value_or(ThreadMode::exact);
+  if (c.emulated() && c.plan.threads && *c.plan.threads == ThreadMode::per_cpu) {
+    c.out.threads = ThreadMode::exact;
+    c.note("threads = per-cpu has no effect on the emulated machine: every thread has its own buffer");
+  }
+  c.out.address_filters = c.plan.address_filters.value_or({});
+  if (c.out.address_filters.empty()) return;
+  const SourceRef& at = c.plan.address_filters.at;
+  if (c.emulated())
+    return c.diagnostics.unsupported(at, "address filters are not supported on the emulated machine yet",
+                                     "a window on a function traces only inside it");
+  const auto pmu = c.host.pmus.find(pmu_of(c.out.backend));
+  const unsigned have = pmu == c.host.pmus.end() ? 0 : pmu->second.nr_addr_filters;
+  if (pmu != c.host.pmus.end() && c.out.address_filters.size() > have)
+    c.diagnostics.unsupported(
+        at, fmt::format("{} address filters, but this {} has {}", c.out.address_filters.size(), pmu->first, have),
+        "fewer filters, or windows");
+}
+
+void resolve_limits(ResolveContext& c) {
+  const PlanLimits& limits = c.plan.limits;
+  c.out.limits = {limits.duration.value, limits.bytes.value, limits.windows.value};
+  if (limits.windows && *limits.windows == 0)
+    c.diagnostics.error(limits.windows.at, "windows = 0 would end the session before it begins",
+                        "leave it out for no limit");
+  if (limits.duration && limits.duration.value->count() == 0)
+    c.diagnostics.error(limits.duration.at, "duration = 0 would end the session before it begins",
+                        "leave it out for no limit");
+}
+
+void resolve_coresight(ResolveContext& c) {
+  const PlanCoresight& in = c.plan.coresight;
+  CoresightConfig& out = c.out.coresight;
+  out.sink = in.sink.value_or(out.sink);
+  out.source = in.source.value_or(out.source);
+  if (in.source && *in.source != "ete" && *in.source != "etmv4")
+    c.diagnostics.error(in.source.at, fmt::format("source is ete or etmv4, not \"{}\"", *in.source));
+  out.configid = in.configid.value_or(out.configid);
+  out.cycacc = in.cycacc.value_or(out.cycacc);
+  out.timestamp = in.timestamp.value_or(out.timestamp);
+  out.contextid = in.contextid.value_or(out.contextid);
+  out.retstack = in.retstack.value_or(out.retstack);
+  out.branch_broadcast = in.branch_broadcast.value_or(out.branch_broadcast);
+  // preset is config bits 0-3, cc_threshold config3 bits 0-11 of the cs_etm PMU.
+  out.preset = static_cast<unsigned>(in.preset.value_or(0) & 15);
+  out.cc_threshold = static_cast<unsigned>(in.cc_threshold.value_or(0) & 0xfff);
+  if (in.preset && *in.preset > 15) c.diagnostics.error(in.preset.at, fmt::format("preset is 0 to 15, not {}", *in.preset));
+  if (in.cc_threshold && *in.cc_threshold > 0xfff)
+    c.diagnostics.error(in.cc_threshold.at, fmt::format("cc_threshold is 0 to 4095, not {}", *in.cc_threshold));
+}
+
+}  // namespace
+
+std::string kernel_machine_lacks(BackendKind backend, const HostFacts& host) {
+  const char* pmu = pmu_of(backend);
+  const std::string cpu = host.cpu_model.empty() ? "" : fmt::format(" ({})", host.cpu_model);
+  if (!host.perf_event_paranoid) return "this kernel has no perf events";
+  if (host.pmus.count(pmu) == 0) return fmt::format("there is no {} PMU on this machine{}", pmu, cpu);
+  if (host.aux_action == AuxActionSupport::kernel_too_old)
+    return fmt::format("Linux {} cannot pause trace by events (that needs 6.13)", host.kernel_release);
+  if (!host.privileged && *host.perf_event_paranoid > 2)
+    return fmt::format("perf_event_paranoid is {}: this user may not trace", *host.perf_event_paranoid);
+  return "";
+}
+
+MachineChoice choose_machine(BackendKind backend, const HostFacts& host) {
+  const std::string lacks = kernel_machine_lacks(backend, host);
+  if (!lacks.empty()) return {MachineKind::emulated, lacks};
+  // The kernel machine would do, but this version has no session for it; when it has, this is
+  // the line that changes.
+  return {MachineKind::emulated, fmt::format("this version cannot open the {} PMU yet", pmu_of(backend))};
+}
+
+Result<> check_openable(const ResolvedPlan& plan) {
+  if (plan.machine == MachineKind::kernel)
+    return fail_unsupported("machine = \"kernel\" cannot be opened by this version",
+                            "use machine = \"emulated\"; check still explains the plan");
+  return {};
+}
+
+std::optional<ResolvedPlan> resolve(const Plan& plan, const HostFacts& host, const ProgramFacts& program,
+                                    Diagnostics& diagnostics) {
+  ResolvedPlan out;
+  ResolveContext c{plan, host, diagnostics, out};
+  resolve_backend(c, program);
+  resolve_machine(c);
+  resolve_target(c);
+  resolve_scope(c);
+  resolve_threads(c);
+  resolve_buffer(c);
+  resolve_intel_pt(c);
+  resolve_coresight(c);
+  resolve_limits(c);
+  resolve_triggers(c);
+  lint_breakpoints(c);
+  lint_actions(c);
+  if (diagnostics.has_errors()) return std::nullopt;
+  return out;
+}
+
+}  // namespace tracectl
