@@ -12,22 +12,22 @@ namespace tracectl::decode {
 
 // What the last instruction of a block does to control flow.
 enum class BranchKind : uint8_t {
-  none,           // falls through (the block was cut for another reason)
-  cond,           // conditional jump, loop, jrcxz; cbz, tbz, b.cond
-  jump,           // direct jump
-  call,           // direct call
+  none,  // falls through (the block was cut for another reason)
+  cond,  // conditional jump, loop, jrcxz; cbz, tbz, b.cond
+  jump,  // direct jump
+  call,  // direct call
   indirect_jump,
   indirect_call,
   ret,
-  syscall,        // system call instruction
-  far,            // far call, far return, interrupt return, software interrupt
+  syscall,  // system call instruction
+  far,      // far call, far return, interrupt return, software interrupt
 };
 
 // Where and when.
 struct Stamp {
-  uint64_t time = 0;     // ns of the perf clock, the last one known; 0: none yet
+  uint64_t time = 0;  // ns of the perf clock, the last one known; 0: none yet
   int32_t pid = -1, tid = -1, cpu = -1;
-  uint64_t offset = 0;   // position in the stream, bytes
+  uint64_t offset = 0;  // position in the stream, bytes
 };
 
 // A run of instructions executed in sequence; only the last may branch.
@@ -38,8 +38,8 @@ struct Block {
   uint32_t insns = 0;     // how many
   uint8_t last_size = 0;  // bytes of the last instruction
   BranchKind kind = BranchKind::none;
-  bool taken = false;     // control did not fall through: known once the next block is
-  uint64_t to = 0;        // where control went; 0 when the trace does not say (pause, end, error)
+  bool taken = false;  // control did not fall through: known once the next block is
+  uint64_t to = 0;     // where control went; 0 when the trace does not say (pause, end, error)
 };
 
 struct Event {
@@ -59,9 +59,9 @@ struct Event {
 
 struct Loss {
   LossKind kind = LossKind::undecodable;
-  uint64_t ip = 0;      // last address known
-  uint64_t bytes = 0;   // trace bytes skipped, where known
-  std::string what;     // the decoder's own words
+  uint64_t ip = 0;     // last address known
+  uint64_t bytes = 0;  // trace bytes skipped, where known
+  std::string what;    // the decoder's own words
 };
 
 // Receives the items of one stream in order.

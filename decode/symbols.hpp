@@ -19,10 +19,10 @@
 namespace tracectl::decode {
 
 struct Symbol {
-  std::string name;         // demangled for people; `linkage` is the symbol table's spelling
+  std::string name;  // demangled for people; `linkage` is the symbol table's spelling
   std::string linkage;
-  uint64_t file_offset = 0; // of its first byte
-  uint64_t size = 0;        // bytes; 0 when unknown
+  uint64_t file_offset = 0;  // of its first byte
+  uint64_t size = 0;         // bytes; 0 when unknown
 };
 
 struct SourceLine {
