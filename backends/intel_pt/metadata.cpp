@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "backends/intel_pt/metadata.hpp"
+
+#include <cstring>
+
+#include "core/perf/record_build.hpp"
+#include "core/perf/uapi.hpp"
+
+namespace tracectl::intel_pt {
+namespace {
+
+// Bits of RTIT_CTL as the driver's format attributes place them.
+// Source: arch/x86/events/intel/pt.c, PMU_FORMAT_ATTR.
+constexpr uint64_t kPt = 1u << 0, kCyc = 1u << 1, kPwrEvt = 1u << 4, kFupOnPtw = 1u << 5, kMtc = 1u << 9;
+constexpr uint64_t kTsc = 1u << 10, kNoRetComp = 1u << 11, kPtw = 1u << 12, kBranch = 1u << 13;
+constexpr uint64_t kEvent = uint64_t{1} << 31, kNoTnt = uint64_t{1} << 55;
+constexpr unsigned kMtcPeriodShift = 14, kCycThreshShift = 19, kPsbPeriodShift = 24;
+constexpr uint64_t kMtcPeriodMask = uint64_t{0xf} << kMtcPeriodShift;
+
+perf_event_attr common_attr() {
+  perf_event_attr attr{};
+  attr.size = perf::kAttrSize;
+  attr.sample_period = 1;
+  attr.sample_type = perf::kSampleType;
+  attr.read_format = PERF_FORMAT_ID;
+  attr.exclude_kernel = 1;
+  attr.exclude_hv = 1;
+  attr.sample_id_all = 1;
+  return attr;
+}
+
+capture::EventSetup setup_of(const perf_event_attr& attr, std::string name, uint64_t id) {
+  capture::EventSetup out;
+  std::memcpy(out.attr.data(), &attr, out.attr.size());
+  out.name = std::move(name);
+  out.ids = {id};
+  return out;
+}
+
+}  // namespace
+
+uint64_t config_bits(const IntelPtConfig& c) {
+  const auto bit = [](bool on, uint64_t value) { return on ? value : 0; };
+  return kPt | bit(c.cyc, kCyc) | bit(c.pwr_evt, kPwrEvt) | bit(c.fup_on_ptw, kFupOnPtw) | bit(c.mtc, kMtc) |
+         bit(c.tsc, kTsc) | bit(c.noretcomp, kNoRetComp) | bit(c.ptw, kPtw) | bit(c.branch, kBranch) | bit(c.event, kEvent) |
+         bit(c.notnt, kNoTnt) | uint64_t{c.mtc_period & 0xf} << kMtcPeriodShift |
+         uint64_t{c.cyc_thresh & 0xf} << kCycThreshShift | uint64_t{c.psb_period & 0xf} << kPsbPeriodShift;
+}
+
+capture::EventSetup leader(const IntelPtConfig& config, bool start_paused, uint64_t id, uint32_t pmu_type) {
+  perf_event_attr attr = common_attr();
+  attr.type = pmu_type;
+  attr.config = config_bits(config);
+  attr.disabled = 1;
+  attr.enable_on_exec = 1;
+  perf::set_aux_action(attr, start_paused ? perf::kAuxStartPaused : 0);
+  return setup_of(attr, "intel_pt//u", id);
+}
+
+capture::EventSetup sideband(uint64_t id) {
+  perf_event_attr attr = common_attr();
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.config = PERF_COUNT_SW_DUMMY;
+  attr.mmap = attr.mmap2 = attr.comm = attr.comm_exec = attr.task = attr.build_id = 1;
+  return setup_of(attr, "dummy:u", id);
+}
+
+capture::EventSetup trigger(const std::string& name, Action action, uint64_t id) {
+  perf_event_attr attr = common_attr();
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.config = PERF_COUNT_SW_DUMMY;
+  perf::set_aux_action(attr, action == Action::resume ? perf::kAuxResume : action == Action::pause ? perf::kAuxPause : 0);
+  return setup_of(attr, name, id);
+}
+
+capture::AuxInfo aux_info(const AuxInfoSetup& s) {
+  const uint64_t time_known = s.time.mult != 0;
+  constexpr uint64_t kNoSchedSwitch = 0, kNoFilter = 0, kNoEventTrace = 0;
+  return {perf::kAuxtraceIntelPt,
+          {s.pmu_type, s.time.shift, s.time.mult, s.time.zero, time_known, kTsc, kNoRetComp, kNoSchedSwitch, s.snapshot,
+           s.per_cpu_buffers, kMtc, kMtcPeriodMask, s.tsc_ctc_n, s.tsc_ctc_d, kCyc, s.max_nonturbo_ratio, kNoFilter,
+           kNoEventTrace}};
+}
+
+}  // namespace tracectl::intel_pt
