@@ -80,11 +80,10 @@ Locator::Locator(SymbolStore& store, const ImageTimeline& images)
       }
 }
 
-bool Locator::changed(uint64_t time) {
-  bool any = false;
-  for (; passed_ < changes_.size() && changes_[passed_] <= time; ++passed_) any = true;
-  if (any) std::fill(slots_.begin(), slots_.end(), Slot{});
-  return any;
+void Locator::advance(uint64_t time) {
+  if (!stale(time)) return;
+  while (stale(time)) ++passed_;
+  std::fill(slots_.begin(), slots_.end(), Slot{});
 }
 
 const Place& Locator::at(uint64_t address, uint64_t time) {

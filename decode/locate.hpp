@@ -66,8 +66,10 @@ class Locator {
   [[nodiscard]] const Place& at(uint64_t address, uint64_t time);
   // Bytes of code from `address` to the end of its mapping or file.
   [[nodiscard]] std::span<const uint8_t> code(uint64_t address, uint64_t time);
-  // True when a mapping was replaced since the last call: what was cached by address is stale.
-  bool changed(uint64_t time);
+  // True when `time` is behind the replacement of a mapping: what is known by address is stale.
+  [[nodiscard]] bool stale(uint64_t time) const { return passed_ < changes_.size() && changes_[passed_] <= time; }
+  // Forgets what is stale.
+  void advance(uint64_t time);
 
  private:
   struct Slot {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "views/calls.hpp"
+
+#include <algorithm>
+
+namespace tracectl::views {
+namespace {
+
+constexpr size_t kMostWaiting = 1 << 16;  // lines
+constexpr size_t kDeepest = 60;           // levels of indentation
+
+}  // namespace
+
+std::string duration_text(double ns) {
+  struct Unit {
+    double size;
+    const char* name;
+  };
+  static constexpr Unit kUnits[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}};
+  for (const Unit& u : kUnits)
+    if (ns >= u.size) return fmt::format("{:.3g} {}", ns / u.size < 999.5 ? ns / u.size : 999.0, u.name);
+  return fmt::format("{:.0f} ns", ns);
+}
+
+Calls::Calls(const StreamContext& context, Out& out)
+    : context_(context), out_(out), stack_(*context.locator, *this), cursor_(context) {
+  out_.heading(fmt::format("thread {} {}", context.tid, context.comm));
+}
+
+bool Calls::on_block(const decode::Stamp& stamp, const decode::Block& block) {
+  if (stamp.time != time_) {
+    time_ = stamp.time;
+    const decode::Window* now = cursor_.at(time_);
+    if (now != window_) {
+      stack_.reset();
+      drain(0);
+      window_ = now;
+      if (now != nullptr) window_heading(*now);
+    }
+  }
+  stack_.block(stamp, block);
+  return out_.ok();
+}
+
+bool Calls::on_event(const decode::Stamp&, const decode::Event& event) {
+  if (event.kind == decode::Event::Kind::overflow) stack_.gap();
+  return true;
+}
+
+bool Calls::on_loss(const decode::Stamp& stamp, const decode::Loss& loss) {
+  stack_.reset();
+  drain(0);
+  out_.line("! trace lost at byte {}: {} ({} bytes skipped)", stamp.offset, loss.what, loss.bytes);
+  return out_.ok();
+}
+
+void Calls::finish() {
+  stack_.reset();
+  drain(0);
+}
+
+void Calls::window_heading(const decode::Window& w) {
+  const std::string length = w.open ? "open" : duration_text(static_cast<double>(w.end - w.begin));
+  out_.heading(fmt::format("window {} {} ({}, thread {})", w.number, context_.windows->names()[w.name], length, w.tid));
+}
+
+void Calls::on_enter(Frame& frame, size_t depth) {
+  frame.tag = first_ + lines_.size();
+  lines_.push_back({depth, 0, true, frame.place, frame.entry});
+  if (lines_.size() > kMostWaiting) drain(kMostWaiting / 2);
+}
+
+void Calls::on_leave(const Frame& frame, size_t) {
+  if (frame.tag < first_) return;  // written already
+  Line& line = lines_[frame.tag - first_];
+  line.open = false;
+  line.count = frame.insns;
+  while (!lines_.empty() && !lines_.front().open) drain(lines_.size() - 1);
+}
+
+void Calls::drain(size_t keep) {
+  while (lines_.size() > keep) {
+    print(lines_.front());
+    lines_.pop_front();
+    ++first_;
+  }
+}
+
+const std::string& Calls::label(const Line& line) {
+  std::string& text = line.place.symbol == nullptr ? other_label_ : labels_[line.place.symbol];
+  if (!text.empty() && line.place.symbol != nullptr) return text;
+  text = line.place.symbol == nullptr ? decode::describe(line.place, line.address) : line.place.symbol->name;
+  const std::string source = decode::describe(line.place.line());
+  const std::string where = source.empty() ? line.place.object() : source;
+  if (!where.empty()) text += "  " + where;
+  return text;
+}
+
+void Calls::print(const Line& line) {
+  const std::string count = line.open ? "+" : fmt::format("{}", line.count);
+  if (line.depth <= kDeepest)
+    out_.line("{:>12}  {:{}}{}", count, "", line.depth * 2, label(line));
+  else
+    out_.line("{:>12}  {:{}}[{}] {}", count, "", kDeepest * 2, line.depth, label(line));
+}
+
+}  // namespace tracectl::views

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "views/out.hpp"
+
+#include <cerrno>
+
+namespace tracectl::views {
+
+bool Out::flush() {
+  if (buffer_.size() != 0 && !failed_) {
+    const bool written = std::fwrite(buffer_.data(), 1, buffer_.size(), file_) == buffer_.size() && std::fflush(file_) == 0;
+    if (!written) {
+      ok_ = false;
+      failed_ = errno != EPIPE;
+    }
+  }
+  buffer_.clear();
+  return !failed_;
+}
+
+void Out::keep(std::string text) {
+  if (kept_.size() == keep_) kept_.pop_front();
+  kept_.push_back(std::move(text));
+}
+
+void Out::heading(std::string_view text) {
+  if (!ok_) return;
+  if (keep_ != 0) {
+    heading_ = text;
+    return;
+  }
+  buffer_.append(text.data(), text.data() + text.size());
+  buffer_.push_back('\n');
+}
+
+void Out::lines(std::string_view text, uint64_t count) {
+  if (ok_ && keep_ == 0 && left_ > count) {
+    left_ -= count;
+    buffer_.append(text.data(), text.data() + text.size());
+    if (buffer_.size() >= kBuffer) flush();
+    return;
+  }
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    line("{}", text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+}
+
+void Out::release() {
+  const uint64_t keep = std::exchange(keep_, 0);
+  if (!kept_.empty() && !heading_.empty()) heading(heading_);
+  for (const std::string& text : kept_) line("{}", text);
+  kept_.clear();
+  heading_.clear();
+  keep_ = keep;
+}
+
+}  // namespace tracectl::views

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Summary: the totals of a capture, its functions and its windows, gathered from the blocks
+// of all streams. Memory follows the code that ran, not the length of the trace.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "core/loss.hpp"
+#include "views/context.hpp"
+#include "views/edge_table.hpp"
+
+namespace tracectl::views {
+
+struct Totals {
+  uint64_t instructions = 0;    // retired; `rep` counts once
+  uint64_t branches = 0;        // conditional (taken or not), indirect, return, far, system call
+  uint64_t taken_branches = 0;  // those of them that were taken
+  uint64_t decode_errors = 0;
+  LossTotals loss;  // what decoding itself met: undecodable, overflow
+};
+
+struct FunctionTotals {
+  std::string name, object;
+  uint64_t instructions = 0;  // in the function itself
+  uint64_t calls = 0;         // entries by a call or a jump to its first instruction
+  uint64_t hottest = 0;       // instructions of its hottest line (or block, without lines)
+  std::string hottest_line;   // "file.c:12"; "" when unknown
+};
+
+struct WindowStats {
+  std::string name;
+  uint64_t count = 0, open = 0, instructions = 0;
+  uint64_t total = 0, min = 0, max = 0;  // ns, of the closed ones
+  double avg = 0, stddev = 0;            // ns
+};
+
+class Summary {
+ public:
+  // With `only`, just the items of the window of that number count.
+  explicit Summary(uint64_t only = 0) : only_(only) {}
+  // A sink for one stream; finish() it before the next.
+  class Stream final : public decode::ItemSink {
+   public:
+    Stream(Summary& summary, const StreamContext& context) : summary_(summary), context_(context), cursor_(context) {}
+    bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
+    bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;
+    bool on_loss(const decode::Stamp& stamp, const decode::Loss& loss) override;
+    void finish();
+
+   private:
+    Summary& summary_;
+    const StreamContext& context_;
+    WindowCursor cursor_;
+    const decode::Window* window_ = nullptr;
+    uint64_t time_ = ~uint64_t{0}, before_ = 0;
+    EdgeTable edges_;
+  };
+
+  [[nodiscard]] const Totals& totals() const { return totals_; }
+  // By instructions, most first; equal ones by name.
+  [[nodiscard]] std::vector<FunctionTotals> functions() const;
+  [[nodiscard]] uint64_t instructions_in(uint64_t window) const;
+
+ private:
+  struct Function {
+    FunctionTotals totals;
+    std::map<std::string, uint64_t> lines;
+  };
+  void fold(const EdgeTable& edges, decode::Locator& locator, uint64_t time);
+
+  uint64_t only_;
+  Totals totals_;
+  std::map<std::pair<std::string, std::string>, Function> functions_;
+  std::vector<uint64_t> window_insns_;  // by number - 1
+};
+
+// Windows by name, in the order of first appearance. Windows shorter than their rule's
+// longer_than are left out.
+[[nodiscard]] std::vector<WindowStats> window_stats(const decode::WindowSet& windows,
+                                                    const std::vector<decode::WindowFacts>& rules, const Summary& summary);
+
+}  // namespace tracectl::views
