@@ -38,7 +38,8 @@ int parse_and_run(CLI::App& app, int argc, char** argv, const VerbRun& run) {
 int main(int argc, char** argv) {
   using namespace tracectl::cli;
   std::signal(SIGPIPE, SIG_DFL);  // `tracectl script | head` ends quietly
-  CLI::App app{"tracectl: hardware instruction trace by plan (Intel PT, CoreSight), with or without trace hardware", "tracectl"};
+  CLI::App app{"tracectl: hardware instruction trace by plan (Intel PT, CoreSight), with or without trace hardware",
+               "tracectl"};
   app.set_version_flag("--version", "tracectl " TRACECTL_VERSION);
   app.require_subcommand(1);
   app.footer(kFooter);

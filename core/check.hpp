@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define TRACECTL_CHECK(cond, msg)                                                               \
-  do {                                                                                          \
-    if (!(cond)) {                                                                              \
+#define TRACECTL_CHECK(cond, msg)                                                                \
+  do {                                                                                           \
+    if (!(cond)) {                                                                               \
       std::fprintf(stderr, "tracectl: bug: %s (%s) at %s:%d\n", msg, #cond, __FILE__, __LINE__); \
-      std::abort();                                                                             \
-    }                                                                                           \
+      std::abort();                                                                              \
+    }                                                                                            \
   } while (0)

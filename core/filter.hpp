@@ -17,7 +17,20 @@ enum class FilterCode : uint8_t { compare, logical_not, logical_and, logical_or 
 enum class FilterRelation : uint8_t { eq, ne, lt, le, gt, ge, band, glob, not_glob };
 // What a compare reads. arg0..arg5 are the system call's arguments.
 enum class FilterField : uint8_t {
-  arg0, arg1, arg2, arg3, arg4, arg5, ret, syscall_nr, common_pid, comm, cpu, common_type, common_flags, common_preempt_count
+  arg0,
+  arg1,
+  arg2,
+  arg3,
+  arg4,
+  arg5,
+  ret,
+  syscall_nr,
+  common_pid,
+  comm,
+  cpu,
+  common_type,
+  common_flags,
+  common_preempt_count
 };
 
 // One operation, plain data: it is copied to the plugin as bytes.

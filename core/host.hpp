@@ -23,38 +23,38 @@ enum class AuxActionSupport : uint8_t {
 
 struct PmuFacts {
   std::string name;
-  uint32_t type = 0;                         // perf_event_attr.type
-  std::map<std::string, std::string> caps;   // caps/*
-  std::map<std::string, std::string> format; // format/*
-  std::map<std::string, std::string> sinks;  // sinks/*: CoreSight sink name and its id (hex)
+  uint32_t type = 0;                          // perf_event_attr.type
+  std::map<std::string, std::string> caps;    // caps/*
+  std::map<std::string, std::string> format;  // format/*
+  std::map<std::string, std::string> sinks;   // sinks/*: CoreSight sink name and its id (hex)
   unsigned nr_addr_filters = 0;
 };
 
 struct QemuFacts {
-  std::string path;      // "" when not found
-  std::string version;   // "7.2.22"
+  std::string path;     // "" when not found
+  std::string version;  // "7.2.22"
   int major = 0, minor = 0;
-  int plugin_api = 0;    // 1 for QEMU < 9, 2 for QEMU >= 9; 0 when it has no plugins
+  int plugin_api = 0;  // 1 for QEMU < 9, 2 for QEMU >= 9; 0 when it has no plugins
 };
 
 struct HostFacts {
   std::string root = "/";
-  std::string kernel_release;             // "6.18.44"
-  std::string cpu_model;                  // /proc/cpuinfo model name
+  std::string kernel_release;  // "6.18.44"
+  std::string cpu_model;       // /proc/cpuinfo model name
   std::vector<std::string> cpu_flags;
   unsigned cpus = 1;
   uint64_t page_size = 4096;
-  std::optional<int> perf_event_paranoid; // nullopt: no perf in this kernel
+  std::optional<int> perf_event_paranoid;  // nullopt: no perf in this kernel
   uint64_t perf_event_mlock_kb = 516;
-  uint64_t memlock_limit = 0;             // RLIMIT_MEMLOCK, bytes
-  bool privileged = false;                // root or CAP_PERFMON
-  bool tracefs = false;                   // readable
+  uint64_t memlock_limit = 0;  // RLIMIT_MEMLOCK, bytes
+  bool privileged = false;     // root or CAP_PERFMON
+  bool tracefs = false;        // readable
   std::map<std::string, PmuFacts> pmus;
   AuxActionSupport aux_action = AuxActionSupport::unknown;
   std::optional<unsigned> breakpoint_slots;
   QemuFacts qemu_x86_64, qemu_aarch64;
-  std::string plugin_path;                // tracectl's own QEMU plugin; "" when not installed
-  std::string perf_version;               // "" when perf is not installed
+  std::string plugin_path;   // tracectl's own QEMU plugin; "" when not installed
+  std::string perf_version;  // "" when perf is not installed
 };
 
 // Reads files under `root` only. Never fails: what cannot be read stays at its default.

@@ -24,7 +24,7 @@ enum class LossKind : uint8_t {
 };
 inline constexpr size_t kLossKinds = 12;
 inline constexpr std::array<const char*, kLossKinds> kLossNames = {
-    "truncated",    "overwritten",   "partial",     "collision",       "overflow",         "lost_records",
+    "truncated",      "overwritten",  "partial",     "collision",       "overflow",         "lost_records",
     "missed_trigger", "split_window", "undecodable", "unknown_records", "untraced_program", "cut_file"};
 
 struct LossTotals {

@@ -5,24 +5,16 @@ namespace tracectl {
 
 const char* name_of(BackendKind v) { return v == BackendKind::intel_pt ? "intel_pt" : "coresight"; }
 const char* name_of(MachineKind v) { return v == MachineKind::kernel ? "kernel" : "emulated"; }
-const char* name_of(Scope v) {
-  return v == Scope::user ? "user" : v == Scope::kernel ? "kernel" : "all";
-}
-const char* name_of(Action v) {
-  return v == Action::resume ? "resume" : v == Action::pause ? "pause" : "snapshot";
-}
+const char* name_of(Scope v) { return v == Scope::user ? "user" : v == Scope::kernel ? "kernel" : "all"; }
+const char* name_of(Action v) { return v == Action::resume ? "resume" : v == Action::pause ? "pause" : "snapshot"; }
 const char* name_of(TriggerKind v) {
   static constexpr const char* names[] = {"tracepoint", "breakpoint", "uprobe", "uretprobe", "kprobe", "kretprobe", "event"};
   return names[static_cast<int>(v)];
 }
-const char* name_of(BreakAccess v) {
-  return v == BreakAccess::execute ? "x" : v == BreakAccess::write ? "w" : "rw";
-}
+const char* name_of(BreakAccess v) { return v == BreakAccess::execute ? "x" : v == BreakAccess::write ? "w" : "rw"; }
 const char* name_of(BufferMode v) { return v == BufferMode::full ? "full" : "ring"; }
 const char* name_of(BufferPages v) { return v == BufferPages::scatter ? "scatter" : "contiguous"; }
-const char* name_of(OnFull v) {
-  return v == OnFull::wait ? "wait" : v == OnFull::stop ? "stop" : "drop";
-}
+const char* name_of(OnFull v) { return v == OnFull::wait ? "wait" : v == OnFull::stop ? "stop" : "drop"; }
 const char* name_of(ThreadMode v) { return v == ThreadMode::exact ? "exact" : "per-cpu"; }
 
 }  // namespace tracectl

@@ -31,9 +31,9 @@ struct CodeLocation {
   enum class Form : uint8_t { symbol, file_line, address };
   Form form = Form::symbol;
   std::string object;
-  std::string symbol;    // form symbol
-  uint64_t offset = 0;   // bytes, added to the symbol
-  std::string file;      // form file_line
+  std::string symbol;   // form symbol
+  uint64_t offset = 0;  // bytes, added to the symbol
+  std::string file;     // form file_line
   unsigned line = 0;
   uint64_t address = 0;  // form address: a virtual address in the traced program
 };
@@ -43,7 +43,7 @@ struct ResolvedTrigger {
   std::string on;    // as the user spelled it
   TriggerKind kind = TriggerKind::breakpoint;
   Action action = Action::resume;
-  CodeLocation where;             // breakpoint, uprobe, uretprobe, kprobe, kretprobe
+  CodeLocation where;  // breakpoint, uprobe, uretprobe, kprobe, kretprobe
   BreakAccess access = BreakAccess::execute;
   unsigned len = 8;               // breakpoint, bytes
   std::string tp_group, tp_name;  // tracepoint: "syscalls", "sys_enter_openat"
@@ -55,7 +55,7 @@ struct ResolvedTrigger {
   uint64_t period = 1;
   uint64_t snapshot_size = 64 * 1024;  // bytes
   std::optional<uint64_t> limit;
-  int window = -1;                // index into ResolvedPlan::windows, or -1
+  int window = -1;  // index into ResolvedPlan::windows, or -1
 };
 
 struct ResolvedWindow {
@@ -85,9 +85,9 @@ struct BufferPlan {
   uint64_t data_size = 512u << 10;  // bytes, a power of two of pages, each data ring
   BufferMode mode = BufferMode::full;
   BufferPages pages = BufferPages::scatter;
-  uint64_t wakeup = 0;              // aux_watermark, bytes; never 0 after resolve
+  uint64_t wakeup = 0;  // aux_watermark, bytes; never 0 after resolve
   OnFull on_full = OnFull::stop;
-  uint64_t total = 256u << 20;      // bytes
+  uint64_t total = 256u << 20;  // bytes
 };
 
 struct Limits {
@@ -100,7 +100,7 @@ struct ResolvedPlan {
   std::string source_path;  // plan file; empty when made from options
   std::string source_text;  // verbatim, kept in the capture
   std::vector<std::string> command;
-  std::string user;         // start the command as this user; empty: as we are
+  std::string user;  // start the command as this user; empty: as we are
   bool follow = true;
   BackendKind backend = BackendKind::intel_pt;
   MachineKind machine = MachineKind::emulated;

@@ -16,7 +16,7 @@ struct TriggerSite {
 };
 
 struct ModuleAnswer {
-  std::string build_id;      // raw bytes, at most 20; empty when none
+  std::string build_id;  // raw bytes, at most 20; empty when none
   std::vector<TriggerSite> sites;
 };
 

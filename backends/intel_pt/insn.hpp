@@ -14,8 +14,8 @@ namespace tracectl::intel_pt {
 struct Insn {
   uint8_t size = 0;  // bytes; 0: the bytes are no valid instruction
   decode::BranchKind kind = decode::BranchKind::none;
-  bool rep = false;         // a string instruction with a rep prefix: may be executed piecewise
-  uint64_t target = 0;      // direct jump, call, conditional: where it goes when taken
+  bool rep = false;     // a string instruction with a rep prefix: may be executed piecewise
+  uint64_t target = 0;  // direct jump, call, conditional: where it goes when taken
 };
 
 // `bytes` may be shorter than an instruction (end of a page, of a section): size is 0 then.
