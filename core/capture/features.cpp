@@ -59,7 +59,11 @@ std::string event_desc(const std::vector<EventSetup>& events) {
   put(out, static_cast<uint32_t>(events.size()));
   put(out, static_cast<uint32_t>(perf::kAttrSize));
   for (const auto& event : events) {
-    put(out, event.attr);
+    // perf 6.1 drops the names, with a warning, when a bit is set here that was reserved
+    // then; aux_action stays in the attrs in front of the records.
+    auto attr = event.attr;
+    std::memset(attr.data() + perf::kAuxActionOffset, 0, sizeof(uint32_t));
+    put(out, attr);
     put(out, static_cast<uint32_t>(event.ids.size()));
     put_text(out, event.name);
     for (const uint64_t id : event.ids) put(out, id);
