@@ -36,6 +36,7 @@ bool Folded::Stream::on_event(const decode::Stamp&, const decode::Event& event) 
 }
 
 bool Folded::Stream::on_loss(const decode::Stamp&, const decode::Loss&) {
+  ++losses_;
   stack_.reset();
   return true;
 }

@@ -22,6 +22,7 @@ class Folded {
     bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;
     bool on_loss(const decode::Stamp&, const decode::Loss&) override;
     void finish();
+    [[nodiscard]] uint64_t losses() const { return losses_; }
     void on_enter(Frame& frame, size_t depth) override;
     void on_leave(const Frame&, size_t depth) override { path_.resize(depth + 1); }
     void on_run(const Frame&, uint64_t insns) override;
@@ -39,6 +40,7 @@ class Folded {
     CallStack stack_;
     WindowCursor cursor_;
     const decode::Window* window_ = nullptr;
+    uint64_t losses_ = 0;
     std::vector<Node> nodes_;
     std::vector<uint32_t> path_;  // nodes from the thread to the innermost frame
     std::vector<std::string> names_;

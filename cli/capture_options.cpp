@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include "cli/capture_options.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "backends/intel_pt/decoder.hpp"
+#include "cli/verbs.hpp"
+#include "decode/stream_bytes.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+constexpr uint32_t kIntelPt = 1, kCoresight = 3;  // AuxInfo::type
+constexpr unsigned kFeatureCpuid = 8;             // HEADER_CPUID
+
+// Passes everything on and says on a terminal how far the decoder is.
+class Progress final : public decode::ItemSink {
+ public:
+  Progress(decode::ItemSink& next, uint64_t done, uint64_t all) : next_(next), done_(done), all_(all) {}
+  bool on_block(const decode::Stamp& s, const decode::Block& b) override {
+    if ((++blocks_ & 0xfffff) == 0) show(s.offset);
+    return next_.on_block(s, b);
+  }
+  bool on_event(const decode::Stamp& s, const decode::Event& e) override { return next_.on_event(s, e); }
+  bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return next_.on_loss(s, l); }
+  ~Progress() override {
+    if (shown_) std::fputs("\r\033[K", stderr);
+  }
+
+ private:
+  void show(uint64_t offset) {
+    using Clock = std::chrono::steady_clock;
+    static const Clock::time_point start = Clock::now();
+    if (Clock::now() - start < std::chrono::seconds(1)) return;
+    shown_ = true;
+    fmt::print(stderr, "\rdecoding: {} %", all_ == 0 ? 100 : (done_ + offset) * 100 / all_);
+  }
+  decode::ItemSink& next_;
+  uint64_t done_, all_, blocks_ = 0;
+  bool shown_ = false;
+};
+
+std::unique_ptr<decode::Decoder> decoder_for(const capture::Reader& reader) {
+  const capture::AuxInfo& info = reader.aux_info();
+  if (info.type != kIntelPt) return nullptr;
+  uint64_t config = 0;
+  for (const auto& event : reader.events())
+    if (!info.priv.empty() && event.type == info.priv[0]) config = event.config;
+  return intel_pt::make_decoder(info, reader.feature_string(kFeatureCpuid), config);
+}
+
+Result<> no_decoder(const OpenCapture& capture) {
+  if (capture.reader.aux_info().type == 0)
+    return fail("cannot decode: the capture holds no trace (no AUXTRACE_INFO record)");
+  return fail_unsupported(fmt::format("cannot decode {} trace yet", capture.backend()),
+                          "`tracectl info` reads the capture without decoding it");
+}
+
+}  // namespace
+
+void add_capture(CLI::App& verb, CaptureOptions& options) {
+  verb.add_option("CAPTURE", options.path, "a capture directory, or a perf.data file with trace")->capture_default_str();
+}
+
+void add_thread_and_window(CLI::App& verb, CaptureOptions& options) {
+  verb.add_option("--tid", options.tid, "only this thread");
+  verb.add_option("--window", options.window, "only window N (from 1, as `script calls` numbers them)")
+      ->check(CLI::PositiveNumber);
+}
+
+Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& options) {
+  struct stat st;
+  if (::stat(options.path.c_str(), &st) != 0 && errno == ENOENT)
+    return fail(fmt::format("no capture: {} does not exist", options.path),
+                "make one with `tracectl run plan.toml -- CMD`, or name one that exists");
+  auto reader = capture::Reader::open(options.path);
+  if (!reader) return tl::unexpected(reader.error());
+  auto out = std::make_unique<OpenCapture>(std::move(*reader));
+  auto facts = decode::read_capture_facts(out->reader.directory());
+  if (!facts) return tl::unexpected(facts.error());
+  out->facts = std::move(*facts);
+  out->images = decode::ImageSet::from_capture(out->reader);
+  out->windows = decode::WindowSet::from_capture(out->reader, out->facts);
+  out->decoder = decoder_for(out->reader);
+  for (size_t i = 0; i < kLossKinds; ++i)
+    out->loss.count[i] = std::max(out->reader.loss().count[i], out->facts.loss.count[i]);
+  if (options.window > out->windows.all().size())
+    return fail_usage(fmt::format("no window {}: the capture has {}", options.window, out->windows.all().size()));
+  return out;
+}
+
+std::string OpenCapture::backend() const {
+  if (!facts.backend.empty()) return facts.backend;
+  const uint32_t type = reader.aux_info().type;
+  return type == kIntelPt ? "intel_pt" : type == kCoresight ? "coresight" : "unknown";
+}
+
+std::string OpenCapture::machine() const { return facts.machine.empty() ? "kernel" : facts.machine; }
+
+uint64_t OpenCapture::threads() const {
+  std::set<int32_t> tids;
+  for (const auto& s : reader.streams())
+    if (s.tid >= 0) tids.insert(s.tid);
+  return tids.size();
+}
+
+Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
+                         const std::function<Result<bool>(StreamVisit&)>& fn) {
+  if (capture.decoder == nullptr) return no_decoder(capture);
+  uint64_t done = 0;
+  bool found = options.tid < 0;
+  for (const capture::AuxStream& stream : capture.reader.streams()) {
+    if (options.tid >= 0 && stream.tid != options.tid) continue;
+    found = true;
+    const auto bytes = decode::StreamBytes::of(capture.reader, stream);
+    if (!bytes) return tl::unexpected(bytes.error());
+    StreamVisit visit;
+    visit.stream = &stream;
+    visit.trace = bytes->bytes();
+    const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
+    const uint64_t start = capture.decoder->start_time(visit.trace);
+    visit.images = &capture.images.at(pid, start);
+    decode::Locator locator(capture.symbols, *visit.images);
+    visit.context = {pid, stream.tid, stream.cpu, capture.images.comm(pid, start), &locator, &capture.windows};
+    visit.decode = [&](decode::ItemSink& sink) -> Result<> {
+      if (::isatty(STDERR_FILENO) == 0) return capture.decoder->decode(stream, visit.trace, *visit.images, sink);
+      Progress progress(sink, done, capture.reader.aux_bytes());
+      return capture.decoder->decode(stream, visit.trace, *visit.images, progress);
+    };
+    const auto go_on = fn(visit);
+    if (!go_on) return tl::unexpected(go_on.error());
+    if (!*go_on) break;
+    done += stream.size;
+  }
+  if (!found) return fail_usage(fmt::format("no trace of thread {} in {}", options.tid, capture.reader.path()));
+  return {};
+}
+
+Result<> summarize(OpenCapture& capture, const CaptureOptions& options, bool functions, views::Summary& summary) {
+  return for_each_stream(capture, options, [&](StreamVisit& visit) -> Result<bool> {
+    if (!functions) visit.context.locator = nullptr;
+    views::Summary::Stream sink(summary, visit.context);
+    if (auto done = visit.decode(sink); !done) return tl::unexpected(done.error());
+    sink.finish();
+    return true;
+  });
+}
+
+int finish_output(views::Out& out, bool lossy) {
+  if (!out.flush()) return report_error(fail_errno("cannot write the output").value());
+  constexpr int kDoneWithLoss = 4;
+  return lossy ? kDoneWithLoss : 0;
+}
+
+}  // namespace tracectl::cli

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// What the verbs that read a capture share: the CAPTURE argument, the opened capture with
+// everything that its records tell, and the walk over its streams.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/capture/reader.hpp"
+#include "core/result.hpp"
+#include "decode/capture_facts.hpp"
+#include "decode/decoder.hpp"
+#include "decode/image.hpp"
+#include "decode/locate.hpp"
+#include "decode/window.hpp"
+#include "views/context.hpp"
+#include "views/out.hpp"
+#include "views/summary.hpp"
+
+namespace tracectl::cli {
+
+struct CaptureOptions {
+  std::string path = "tracectl.data";
+  int32_t tid = -1;     // only this thread; -1: all
+  uint64_t window = 0;  // only the window of this number; 0: all
+  uint64_t last = 0;    // only the last lines of each thread; 0: all
+  uint64_t limit = 0;   // at most so many lines; 0: all
+};
+
+void add_capture(CLI::App& verb, CaptureOptions& options);
+void add_thread_and_window(CLI::App& verb, CaptureOptions& options);
+
+// A capture with what its records tell. Everything that it hands out lives as long as it.
+struct OpenCapture {
+  static Result<std::unique_ptr<OpenCapture>> open(const CaptureOptions& options);
+  explicit OpenCapture(capture::Reader r) : reader(std::move(r)) {}
+
+  capture::Reader reader;
+  decode::CaptureFacts facts;
+  decode::ImageSet images;
+  decode::WindowSet windows;
+  decode::SymbolStore symbols;
+  std::unique_ptr<decode::Decoder> decoder;  // null: no decoder for this trace
+  LossTotals loss;                           // of the recording: the file's own and capture.json's
+
+  [[nodiscard]] std::string backend() const;
+  [[nodiscard]] std::string machine() const;
+  [[nodiscard]] uint64_t threads() const;
+};
+
+// One stream while it is walked.
+struct StreamVisit {
+  const capture::AuxStream* stream = nullptr;
+  std::span<const std::byte> trace;
+  const decode::ImageTimeline* images = nullptr;
+  views::StreamContext context;
+  std::function<Result<>(decode::ItemSink&)> decode;
+};
+
+// Calls `fn` for every stream that the options select; false from it stops the walk.
+Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
+                         const std::function<Result<bool>(StreamVisit&)>& fn);
+
+// Decodes all selected streams into a summary; `functions`: names too, which costs more.
+Result<> summarize(OpenCapture& capture, const CaptureOptions& options, bool functions, views::Summary& summary);
+
+// Ends a verb: flushes, and gives the exit code (1: could not write, 4: `lossy`).
+int finish_output(views::Out& out, bool lossy);
+
+}  // namespace tracectl::cli

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/capture_options.hpp"
+#include "cli/verbs.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  tracectl info                      what tracectl.data holds; does not decode\n"
+    "  tracectl info --json               the same as JSON, with decoded numbers\n"
+    "  tracectl info --decode old.data    text, with decoded numbers";
+
+struct Options {
+  CaptureOptions capture;
+  bool json = false, decode = false, no_decode = false;
+};
+
+LossTotals all_loss(const OpenCapture& capture, const views::Totals& totals) {
+  LossTotals loss = capture.loss;
+  for (size_t i = 0; i < kLossKinds; ++i) loss.count[i] += totals.loss.count[i];
+  return loss;
+}
+
+std::string size_text(uint64_t bytes) {
+  if (bytes < 10 * 1024) return fmt::format("{} bytes", bytes);
+  if (bytes < 10u << 20) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+// Bytes of a file, or of all files of a directory.
+uint64_t size_of(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) return std::filesystem::file_size(path, error);
+  uint64_t sum = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error))
+    if (entry.is_regular_file(error)) sum += entry.file_size(error);
+  return sum;
+}
+
+nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* totals) {
+  nlohmann::ordered_json out;
+  const auto decoded = [totals](uint64_t views::Totals::*field) -> nlohmann::ordered_json {
+    return totals == nullptr ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(totals->*field);
+  };
+  out["capture"] = capture.reader.path();
+  out["title"] = capture.facts.title;
+  out["backend"] = capture.backend();
+  out["machine"] = capture.machine();
+  out["command"] = capture.facts.command;
+  out["instructions"] = decoded(&views::Totals::instructions);
+  out["branches"] = decoded(&views::Totals::branches);
+  out["taken_branches"] = decoded(&views::Totals::taken_branches);
+  out["bytes"] = capture.reader.aux_bytes();
+  out["windows"] = capture.windows.all().size();
+  out["open_windows"] = capture.windows.open_count();
+  out["threads"] = capture.threads();
+  out["streams"] = capture.reader.streams().size();
+  out["decode_errors"] = decoded(&views::Totals::decode_errors);
+  const LossTotals loss = all_loss(capture, totals == nullptr ? views::Totals{} : *totals);
+  for (size_t i = 0; i < kLossKinds; ++i) out["loss"][kLossNames[i]] = loss.count[i];
+  return out;
+}
+
+void print_loss(const LossTotals& loss, views::Out& out) {
+  for (size_t i = 0; i < kLossKinds; ++i) out.line("  {:<18}{}", kLossNames[i], loss.count[i]);
+}
+
+void print_text(const OpenCapture& capture, const views::Totals* totals, views::Out& out) {
+  const auto& reader = capture.reader;
+  if (!capture.facts.title.empty()) out.line("{}", capture.facts.title);
+  out.line("capture   {}", reader.path());
+  out.line("trace     {} by the {} machine", capture.backend(), capture.machine());
+  if (!capture.facts.command.empty()) out.line("command   {}", fmt::join(capture.facts.command, " "));
+  out.line("streams   {} of {} threads, {} of trace", reader.streams().size(), capture.threads(),
+           size_text(reader.aux_bytes()));
+  for (const char* name : {"data", "plan.toml", "capture.json", "images"})
+    if (const uint64_t size = reader.directory().empty() ? 0 : size_of(reader.directory() + "/" + name); size != 0)
+      out.line("  {:<14}{}", name, size_text(size));
+  out.line("windows   {}, {} of them open", capture.windows.all().size(), capture.windows.open_count());
+  for (const auto& stream : reader.streams()) {
+    const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
+    const std::string who =
+        stream.cpu >= 0 && stream.tid < 0 ? fmt::format("cpu {}", stream.cpu) : fmt::format("thread {}", stream.tid);
+    out.line("  stream {:<4}{:<16}{:<16}{}", stream.idx, who, capture.images.comm(pid, ~uint64_t{0}),
+             size_text(stream.size));
+  }
+  if (totals != nullptr) {
+    out.line("instructions    {}", totals->instructions);
+    out.line("branches        {}", totals->branches);
+    out.line("taken branches  {}", totals->taken_branches);
+    out.line("decode errors   {}", totals->decode_errors);
+  }
+  const LossTotals loss = all_loss(capture, totals == nullptr ? views::Totals{} : *totals);
+  out.line("loss      {}", loss.any() ? "yes:" : "none");
+  print_loss(loss, out);
+}
+
+int info(const Options& options) {
+  auto capture = OpenCapture::open(options.capture);
+  if (!capture) return report_error(capture.error());
+  views::Summary summary;
+  const bool decode = (options.json || options.decode) && !options.no_decode;
+  if (decode)
+    if (auto done = summarize(**capture, options.capture, false, summary); !done) return report_error(done.error());
+  views::Out out(stdout);
+  const views::Totals* totals = decode ? &summary.totals() : nullptr;
+  if (options.json)
+    out.line("{}", as_json(**capture, totals).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  else
+    print_text(**capture, totals, out);
+  return finish_output(out, false);
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, VerbRun& run) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("info", "What a capture holds: by which plan, where, how much, every loss");
+  add_capture(*verb, options->capture);
+  verb->add_flag("--json", options->json, "as JSON, with decoded numbers");
+  verb->add_flag("--decode", options->decode, "decode, and show the numbers in the text");
+  verb->add_flag("--no-decode", options->no_decode, "leave decoded numbers out of the JSON (null)");
+  verb->footer(kFooter);
+  verb->callback([options, &run] { run = [options] { return info(*options); }; });
+}
+
+}  // namespace tracectl::cli

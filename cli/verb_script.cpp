@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+
+#include "backends/intel_pt/insn.hpp"
+#include "cli/capture_options.hpp"
+#include "cli/verbs.hpp"
+#include "views/calls.hpp"
+#include "views/filters.hpp"
+#include "views/listing.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "WHAT:\n"
+    "  calls          functions as an indented tree, with instruction counts and source lines (default)\n"
+    "  branches       every taken branch: from, to\n"
+    "  instructions   every instruction: address, symbol, disassembly, source line\n"
+    "  packets        the trace itself, packet by packet\n"
+    "Examples:\n"
+    "  tracectl script calls --window 1          the call tree of the first window\n"
+    "  tracectl script branches --last 20        the branches that led to the end\n"
+    "  tracectl script instructions old.data | head";
+
+constexpr std::array<const char*, 4> kWhat = {"calls", "branches", "instructions", "packets"};
+
+struct Options {
+  CaptureOptions capture;
+  std::vector<std::string> words;
+  std::string what = "calls";
+  bool raw = false;
+};
+
+Result<> sort_words(Options& options) {
+  bool have_capture = false;
+  for (const std::string& word : options.words) {
+    if (std::find(kWhat.begin(), kWhat.end(), word) != kWhat.end()) {
+      options.what = word;
+    } else if (!std::exchange(have_capture, true)) {
+      options.capture.path = word;
+    } else {
+      return fail_usage("cannot take two captures: " + options.capture.path + " and " + word);
+    }
+  }
+  if (options.raw && options.what != "instructions") return fail_usage("--raw goes with `script instructions` only");
+  if (options.what == "packets" && options.capture.window != 0)
+    return fail_usage("--window does not go with `script packets`", "packets are listed with their offset; use --tid");
+  return {};
+}
+
+uint8_t insn_length(std::span<const uint8_t> bytes, uint64_t ip) {
+  return intel_pt::decode_insn(bytes.data(), bytes.size(), ip).size;
+}
+
+// Counts losses for the exit code, on the way to the view.
+class CountLoss final : public decode::ItemSink {
+ public:
+  CountLoss(decode::ItemSink& next, bool& lossy) : next_(next), lossy_(lossy) {}
+  bool on_block(const decode::Stamp& s, const decode::Block& b) override { return next_.on_block(s, b); }
+  bool on_event(const decode::Stamp& s, const decode::Event& e) override { return next_.on_event(s, e); }
+  bool on_loss(const decode::Stamp& s, const decode::Loss& l) override {
+    lossy_ = true;
+    return next_.on_loss(s, l);
+  }
+
+ private:
+  decode::ItemSink& next_;
+  bool& lossy_;
+};
+
+// Decodes one stream into `view`, through what the options ask for.
+Result<> show(StreamVisit& visit, const Options& options, bool last_blocks, decode::ItemSink& view, bool& lossy) {
+  views::LastBlocks last(options.capture.last, view);
+  decode::ItemSink* first = last_blocks ? static_cast<decode::ItemSink*>(&last) : &view;
+  views::OnlyWindow window(visit.context, options.capture.window, *first);
+  if (options.capture.window != 0) first = &window;
+  CountLoss count(*first, lossy);
+  auto done = visit.decode(count);
+  if (last_blocks) last.replay();
+  return done;
+}
+
+Result<bool> show_packets(OpenCapture& capture, StreamVisit& visit, views::Out& out) {
+  const auto done = capture.decoder->packets(visit.trace, [&](const decode::PacketText& p) {
+    out.line("{} {:016x}  {:<10} {}", visit.context.tid, p.offset, p.name, p.payload);
+    return out.ok();
+  });
+  if (!done) return tl::unexpected(done.error());
+  out.release();
+  return out.ok();
+}
+
+Result<bool> show_stream(OpenCapture& capture, StreamVisit& visit, const Options& options, views::Out& out, bool& lossy) {
+  if (options.what == "packets") return show_packets(capture, visit, out);
+  const bool last = options.capture.last != 0;
+  Result<> done;
+  if (options.what == "calls") {
+    views::Calls view(visit.context, out);
+    done = show(visit, options, false, view, lossy);
+    view.finish();
+  } else if (options.what == "branches") {
+    views::Branches view(visit.context, out);
+    // Blocks that do not branch give no line, so all must pass.
+    done = show(visit, options, false, view, lossy);
+  } else {
+    views::Instructions view(visit.context, insn_length, options.raw, out);
+    done = show(visit, options, last, view, lossy);
+  }
+  if (!done) return tl::unexpected(done.error());
+  out.release();
+  return out.ok();
+}
+
+int script(Options& options) {
+  if (auto sorted = sort_words(options); !sorted) return report_error(sorted.error());
+  auto capture = OpenCapture::open(options.capture);
+  if (!capture) return report_error(capture.error());
+  views::Out out(stdout);
+  if (options.capture.limit != 0) out.limit(options.capture.limit);
+  if (options.capture.last != 0) out.keep_last(options.capture.last);
+  bool lossy = false;
+  const auto done = for_each_stream(**capture, options.capture,
+                                    [&](StreamVisit& visit) { return show_stream(**capture, visit, options, out, lossy); });
+  if (!done) {
+    out.flush();
+    return report_error(done.error());
+  }
+  return finish_output(out, lossy);
+}
+
+}  // namespace
+
+void add_script(CLI::App& app, VerbRun& run) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("script", "The trace as text: calls, branches, instructions or packets");
+  verb->add_option("WHAT,CAPTURE", options->words, "what to list, and the capture (default: calls of tracectl.data)")
+      ->expected(0, 2);
+  add_thread_and_window(*verb, options->capture);
+  verb->add_option("--last", options->capture.last, "only the last N lines of each thread")->check(CLI::PositiveNumber);
+  verb->add_option("--limit", options->capture.limit, "at most N lines")->check(CLI::PositiveNumber);
+  verb->add_flag("--raw", options->raw, "instructions: only \"TID ADDRESS\", without names");
+  verb->footer(kFooter);
+  verb->callback([options, &run] { run = [options] { return script(*options); }; });
+}
+
+}  // namespace tracectl::cli
