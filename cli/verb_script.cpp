@@ -134,7 +134,8 @@ int script(Options& options) {
 void add_script(CLI::App& app, VerbRun& run) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("script", "The trace as text: calls, branches, instructions or packets");
-  verb->add_option("WHAT,CAPTURE", options->words, "what to list, and the capture (default: calls of tracectl.data)")
+  verb->add_option("WHAT_CAPTURE", options->words, "what to list, and the capture (default: calls of tracectl.data)")
+      ->option_text("[WHAT] [CAPTURE]")
       ->expected(0, 2);
   add_thread_and_window(*verb, options->capture);
   verb->add_option("--last", options->capture.last, "only the last N lines of each thread")->check(CLI::PositiveNumber);
