@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "config/resolve.hpp"
+
 namespace tracectl::cli {
 namespace {
 
@@ -144,25 +146,23 @@ Finding perf(const HostFacts& f) {
   return {Mark::warn, "perf", "not installed: only tracectl reads captures here", "sudo apt-get install linux-perf"};
 }
 
-// The machine that `run` takes, in words.
+// The machine that `run` takes, in words: what resolve itself would choose.
 void conclude(const HostFacts& f, Diagnosis& d) {
-  const bool allowed = f.perf_event_paranoid && (f.privileged || *f.perf_event_paranoid <= 2);
-  d.kernel_machine = trace_pmu(f) != nullptr && allowed && f.aux_action == AuxActionSupport::abi_known;
-  const auto usable = [](const QemuFacts& q) { return q.plugin_api != 0; };
-  d.emulated_machine = usable(f.qemu_x86_64) && !f.plugin_path.empty();
+  const BackendKind backend = f.pmus.count("cs_etm") != 0 ? BackendKind::coresight : BackendKind::intel_pt;
+  const MachineChoice choice = choose_machine(backend, f);
+  d.kernel_machine = choice.machine == MachineKind::kernel;
+  d.emulated_machine = f.qemu_x86_64.plugin_api != 0 && !f.plugin_path.empty();
   if (d.kernel_machine) {
-    d.run = fmt::format("tracectl run uses the kernel machine with {}", trace_pmu(f)->name);
-    d.run += d.emulated_machine ? " (or, with machine = \"emulated\", QEMU)." : ".";
+    d.run = fmt::format("tracectl run uses the kernel machine ({}): {}.", name_of(backend), choice.why);
   } else if (d.emulated_machine) {
-    d.run = "tracectl run uses the emulated machine: the program runs under QEMU, which plays the trace unit.";
+    d.run = fmt::format("tracectl run uses the emulated machine ({}): QEMU runs the program and plays the trace unit.",
+                        choice.why);
   } else {
-    d.run = "tracectl run cannot trace here: neither a trace unit nor QEMU with the plugin can be used.";
+    d.run = fmt::format("tracectl run cannot trace here: {}, and QEMU with the plugin is not complete.", choice.why);
   }
   d.next = d.kernel_machine || d.emulated_machine ? "tracectl run --window function=libc.so.6:qsort -- ./app" : "";
   for (const auto& x : d.findings)
-    if (d.next.empty() && x.mark == Mark::no && !x.mend.empty() &&
-        (x.subject == "plugin" || x.subject == "qemu-x86_64" || x.subject == "paranoid"))
-      d.next = x.mend;
+    if (d.next.empty() && x.mark == Mark::no && (x.subject == "plugin" || x.subject == "qemu-x86_64")) d.next = x.mend;
 }
 
 }  // namespace

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "cli/list_sources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "cli/doctor_checks.hpp"
+#include "cli/glob.hpp"
+#include "core/run_tool.hpp"
+#include "decode/symbols.hpp"
+#include "triggers/syscalls.hpp"
+#include "triggers/trigger_kinds.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+// What the dynamic loader would map, asked from the loader itself: "name => /path (0x...)".
+std::vector<std::string> libraries_of(const std::string& program) {
+  std::vector<std::string> out;
+  std::istringstream lines(output_of({find_in_path("ldd"), program}));
+  for (std::string line; std::getline(lines, line);) {
+    const auto from = line.find('/');
+    const auto to = line.rfind(" (0x");
+    if (from != std::string::npos && to != std::string::npos && to > from) out.push_back(line.substr(from, to - from));
+  }
+  return out;
+}
+
+std::string syscall_detail(const SyscallInfo& s, bool exit) {
+  if (exit) return "ret";
+  std::string args;
+  for (const auto& a : s.arguments()) args += (args.empty() ? "" : ", ") + std::string(a.name);
+  return args;
+}
+
+// Events of the running kernel, by tracefs' own index.
+std::vector<std::string> kernel_events(const HostFacts& facts) {
+  std::vector<std::string> out;
+  for (const char* at : {"sys/kernel/tracing", "sys/kernel/debug/tracing"}) {
+    std::ifstream in(std::filesystem::path(facts.root) / at / "available_events");
+    for (std::string line; std::getline(in, line);) out.push_back(line);
+    if (!out.empty()) break;
+  }
+  return out;
+}
+
+void add_symbols(Listing& out, const decode::Symbols& symbols, const std::string& file, const std::string& pattern) {
+  const std::string object = std::filesystem::path(file).filename();
+  for (const auto& s : symbols.all()) {
+    const std::string name = object + ":" + (s.name.empty() ? s.linkage : s.name);
+    if (matches(pattern, name) || matches(pattern, s.name))
+      out.rows.push_back({name, fmt::format("offset {:#x}, {} bytes", s.file_offset, s.size)});
+  }
+}
+
+}  // namespace
+
+Listing list_tracepoints(const HostFacts& facts, const std::string& pattern) {
+  std::map<std::string, std::string> rows;  // one row a name, whoever has it
+  for (const auto& s : all_syscalls())
+    for (const bool exit : {false, true}) {
+      const std::string name = fmt::format("syscalls:sys_{}_{}", exit ? "exit" : "enter", s.event);
+      if (matches(pattern, name)) rows[name] = fmt::format("emulated; {}", syscall_detail(s, exit));
+    }
+  for (const char* name : {"raw_syscalls:sys_enter", "raw_syscalls:sys_exit"})
+    if (matches(pattern, name)) rows[name] = "emulated; every system call";
+  for (const auto& name : kernel_events(facts)) {
+    if (!matches(pattern, name)) continue;
+    auto& detail = rows[name];
+    detail = detail.empty() ? "kernel" : "kernel, " + detail;
+  }
+  Listing out;
+  for (auto& [name, detail] : rows) out.rows.push_back({name, std::move(detail)});
+  if (!facts.tracefs)
+    out.notes.emplace_back("tracefs is not readable, so only the built-in system call table is listed; see tracectl doctor");
+  return out;
+}
+
+Result<Listing> list_symbols(const std::string& program, const std::string& pattern) {
+  const std::string path = find_in_path(program);
+  if (path.empty()) return fail("cannot find the program " + program, "name a file, or a command in PATH");
+  const auto main = decode::Symbols::open(path);
+  if (!main) return tl::unexpected<Error>(main.error());
+  Listing out;
+  add_symbols(out, *main, path, pattern);
+  for (const auto& library : libraries_of(path)) {
+    const auto symbols = decode::Symbols::open(library);
+    if (symbols)
+      add_symbols(out, *symbols, library, pattern);
+    else
+      out.notes.push_back(symbols.error().what);
+  }
+  if (out.rows.empty() && out.notes.empty())
+    out.notes.emplace_back("no function matches; a stripped program names only what it exports");
+  return out;
+}
+
+Listing list_sinks(const HostFacts& facts, const std::string& pattern) {
+  Listing out;
+  const auto etm = facts.pmus.find("cs_etm");
+  if (etm == facts.pmus.end() || etm->second.sinks.empty()) {
+    out.notes.emplace_back("no CoreSight sinks on this machine (sinks are CoreSight's; Intel PT has none to choose)");
+    return out;
+  }
+  for (const auto& [name, id] : etm->second.sinks)
+    if (matches(pattern, name)) out.rows.push_back({name, "id " + id});
+  return out;
+}
+
+Listing list_backends(const HostFacts& facts, const std::string& pattern) {
+  Listing out;
+  const bool emulated = diagnose(facts).emulated_machine;
+  const auto add = [&](const char* name, const char* programs, const char* pmu, bool under_qemu) {
+    if (!matches(pattern, name)) return;
+    out.rows.push_back({name, fmt::format("{} programs; kernel: {}; emulated: {}", programs,
+                                          facts.pmus.count(pmu) != 0 ? "yes" : "no trace unit here",
+                                          under_qemu && emulated ? "yes" : "no")});
+  };
+  add("intel_pt", "x86-64", "intel_pt", true);
+  add("coresight", "AArch64", "cs_etm", false);
+  return out;
+}
+
+Listing list_triggers(const std::string& pattern) {
+  Listing out;
+  for (const auto& k : trigger_kinds()) {
+    if (!matches(pattern, k.name)) continue;
+    const char* where = k.kernel && k.emulated ? "kernel, emulated" : k.kernel ? "kernel" : "emulated";
+    out.rows.push_back({k.grammar, fmt::format("{}; {}; e.g. {}", where, k.help, k.example)});
+  }
+  return out;
+}
+
+}  // namespace tracectl::cli

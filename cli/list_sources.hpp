@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// What `tracectl list` shows, subject by subject: names that a plan may use here.
+//
+// Errors: a subject that this machine lacks gives no rows and a note that says why.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/host.hpp"
+#include "core/result.hpp"
+
+namespace tracectl::cli {
+
+struct ListRow {
+  std::string name;    // as a plan spells it
+  std::string detail;  // where it works, what it is
+};
+
+struct Listing {
+  std::vector<ListRow> rows;
+  std::vector<std::string> notes;  // printed to stderr, behind the rows
+};
+
+[[nodiscard]] Listing list_tracepoints(const HostFacts& facts, const std::string& pattern);
+[[nodiscard]] Result<Listing> list_symbols(const std::string& program, const std::string& pattern);
+[[nodiscard]] Listing list_sinks(const HostFacts& facts, const std::string& pattern);
+[[nodiscard]] Listing list_backends(const HostFacts& facts, const std::string& pattern);
+[[nodiscard]] Listing list_triggers(const std::string& pattern);
+
+}  // namespace tracectl::cli
