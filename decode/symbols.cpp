@@ -5,6 +5,7 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gelf.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 
 #include "core/fd.hpp"
 #include "decode/build_id.hpp"
+#include "decode/frame_table.hpp"
 
 namespace tracectl::decode {
 namespace {
@@ -106,6 +108,8 @@ struct Symbols::Impl {
   std::vector<Symbol> all;       // ascending offset; aliases of one address behind its best name
   std::vector<uint32_t> starts;  // indices into `all`, the best name of every address
 
+  std::vector<Symbol> unnamed;  // functions of a stripped file, ascending offset
+
   struct CuRange {
     uint64_t low, high;
     Dwarf_Die cu;
@@ -132,6 +136,8 @@ struct Symbols::Impl {
   void add_plt(std::vector<Candidate>& out) const;
   std::map<uint64_t, std::string> got_slots() const;
   void index(std::vector<Candidate> found);
+  void find_unnamed();
+  const Symbol* named_at(uint64_t file_offset) const;
   Dwarf* lines();
   void index_cus();
   std::vector<uint64_t> resolve_line(const std::string& file, unsigned line);
@@ -279,6 +285,24 @@ void Symbols::Impl::index(std::vector<Candidate> found) {
   }
 }
 
+// Functions without a symbol get a name from their address, as disassemblers do.
+void Symbols::Impl::find_unnamed() {
+  Elf_Scn* scn = section_named(main.elf.get(), ".eh_frame_hdr");
+  GElf_Shdr sh;
+  if (scn == nullptr || gelf_getshdr(scn, &sh) == nullptr || sh.sh_type == SHT_NOBITS) return;
+  const Elf_Data* data = elf_getdata(scn, nullptr);
+  if (data == nullptr || data->d_buf == nullptr) return;
+  const auto begins = function_starts({static_cast<const uint8_t*>(data->d_buf), data->d_size}, sh.sh_addr);
+  for (size_t i = 0; i < begins.size(); ++i) {
+    const auto offset = offset_of(begins[i]);
+    if (!offset) continue;
+    const Symbol* known = named_at(*offset);
+    if (known != nullptr && (known->size != 0 || known->file_offset == *offset)) continue;
+    const std::string name = fmt::format("sub_{:x}", begins[i]);
+    unnamed.push_back({name, name, *offset, i + 1 < begins.size() ? begins[i + 1] - begins[i] : 0});
+  }
+}
+
 Dwarf* Symbols::Impl::lines() {
   if (dwarf_tried) return dwarf.get();
   dwarf_tried = true;
@@ -376,6 +400,7 @@ Result<Symbols> Symbols::open(const std::string& path) {
   if (impl->debug != nullptr) impl->add_table(impl->debug->elf.get(), SHT_SYMTAB, found);
   impl->add_plt(found);
   impl->index(std::move(found));
+  impl->find_unnamed();
   return Symbols(std::move(impl));
 }
 
@@ -393,17 +418,29 @@ std::vector<uint64_t> Symbols::resolve(const CodeLocation& where) const {
   return out;
 }
 
-const Symbol* Symbols::at(uint64_t file_offset) const {
-  const auto& starts = impl_->starts;
+const Symbol* Symbols::Impl::named_at(uint64_t file_offset) const {
   auto it = std::upper_bound(starts.begin(), starts.end(), file_offset,
-                             [this](uint64_t at, uint32_t i) { return at < impl_->all[i].file_offset; });
+                             [this](uint64_t at, uint32_t i) { return at < all[i].file_offset; });
   // A short function may lie inside a longer one (a cold part, a label): look a little back.
   constexpr int kLookBack = 8;
   for (int steps = 0; it != starts.begin() && steps < kLookBack; ++steps) {
-    const Symbol& s = impl_->all[*--it];
+    const Symbol& s = all[*--it];
     if (s.size == 0 ? steps == 0 : file_offset - s.file_offset < s.size) return &s;
   }
   return nullptr;
+}
+
+const Symbol* Symbols::at(uint64_t file_offset) const {
+  const Symbol* named = impl_->named_at(file_offset);
+  if (named != nullptr && named->size != 0) return named;
+  const auto& unnamed = impl_->unnamed;
+  auto it = std::upper_bound(unnamed.begin(), unnamed.end(), file_offset,
+                             [](uint64_t at, const Symbol& s) { return at < s.file_offset; });
+  if (it == unnamed.begin()) return named;
+  const Symbol& s = *--it;
+  // A label without a size reaches only as far as the next function begins.
+  if (named != nullptr && named->file_offset >= s.file_offset) return named;
+  return s.size == 0 || file_offset - s.file_offset < s.size ? &s : named;
 }
 
 std::optional<SourceLine> Symbols::line_at(uint64_t file_offset) const {

@@ -114,6 +114,21 @@ TEST_CASE("a stripped program with its debug file beside it still has names and 
   CHECK(symbols->resolve(line("shape.cpp", 8)).size() == 1);
 }
 
+TEST_CASE("functions of a stripped program are told apart by their addresses") {
+  const std::string app = program("");
+  const uint64_t one = Symbols::open(app)->resolve(symbol("one")).at(0);
+  const uint64_t two = Symbols::open(app)->resolve(symbol("two")).at(0);
+  REQUIRE(std::system(("strip " + app).c_str()) == 0);
+  const auto symbols = Symbols::open(app);
+  REQUIRE(symbols);
+  REQUIRE(symbols->at(one) != nullptr);
+  REQUIRE(symbols->at(two) != nullptr);
+  CHECK(symbols->at(one)->file_offset == one);
+  CHECK(symbols->at(two + 3)->file_offset == two);
+  CHECK(symbols->at(one)->name.starts_with("sub_"));
+  CHECK(symbols->all().size() == Symbols::open(app)->all().size());
+}
+
 TEST_CASE("a file that is no ELF is an error, and names the file") {
   CHECK_FALSE(Symbols::open("/proc/self/cmdline"));
   const auto missing = Symbols::open("/nowhere/x");
