@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 #include "cli/verbs.hpp"
 
 namespace tracectl::cli {
+
+namespace {
+std::vector<std::string> after_dashes;
+}
+const std::vector<std::string>& command_after_dashes() { return after_dashes; }
 
 int report_error(const Error& error) {
   std::fprintf(stderr, "tracectl: %s\n", error.message().c_str());
@@ -22,9 +28,19 @@ constexpr const char* kFooter =
     "Exit codes: 0 ok, 1 failed, 2 usage or plan error, 3 this machine cannot, 4 done but with loss.\n"
     "run returns the status of the command it ran.";
 
+// Keeps the words after `--` for command_after_dashes; returns how many words stand before.
+int take_command(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--") != 0) continue;
+    after_dashes.assign(argv + i + 1, argv + argc);
+    return i;
+  }
+  return argc;
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv, const VerbRun& run) {
   try {
-    app.parse(argc, argv);
+    app.parse(take_command(argc, argv), argv);
   } catch (const CLI::ParseError& e) {
     const int code = app.exit(e);
     return code == 0 ? 0 : static_cast<int>(ErrorKind::usage);

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/result.hpp"
 
@@ -24,6 +25,10 @@ void add_info(CLI::App& app, VerbRun& run);
 void add_report(CLI::App& app, VerbRun& run);
 void add_script(CLI::App& app, VerbRun& run);
 void add_export(CLI::App& app, VerbRun& run);
+
+// The words after the first `--` of the command line: the command to trace. main() takes them
+// away before CLI11 sees them, so that no option or plan name is looked for among them.
+const std::vector<std::string>& command_after_dashes();
 
 // Prints "tracectl: MESSAGE" and the hint to stderr; returns the exit code of the error.
 int report_error(const Error& error);

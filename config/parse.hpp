@@ -16,6 +16,16 @@ namespace tracectl {
 // is not TOML.
 [[nodiscard]] std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics);
 
+// A key of the plan given on the command line, read as it would be in a plan file.
+struct OptionValue {
+  std::string key;
+  std::string text;
+  SourceRef at;
+};
+// `table` is "trace" or "buffer", whose keys are set over what the plan says, or "trigger" or
+// "window", which gain one element.
+void read_option(Plan& plan, const std::string& table, const std::vector<OptionValue>& values, Diagnostics& diagnostics);
+
 // One key of the language, as the parser knows it.
 struct KeyInfo {
   std::string table;  // "", "target", "trace.intel_pt", "trigger", ...

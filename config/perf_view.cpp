@@ -36,10 +36,13 @@ uint64_t leader_config(const IntelPtConfig& pt) {
   return config | uint64_t{pt.mtc_period} << 14 | uint64_t{pt.cyc_thresh} << 19 | uint64_t{pt.psb_period} << 24;
 }
 
-void add_scope(Scope scope, Fields* out) {
-  if (scope == Scope::user) out->emplace_back("exclude_kernel", "1");
-  if (scope == Scope::kernel) out->emplace_back("exclude_user", "1");
-  out->emplace_back("exclude_hv", "1");
+// An excluded mode drops the trigger's own hits: a kprobe or a kernel tracepoint hits in kernel
+// mode, a system call's tracepoint carries the user's registers. So members never exclude user
+// mode, and exclude the kernel only in user scope, where less right is needed that way.
+// Source: perf_tp_event_match and perf_exclude_event in kernel/events/core.c.
+bool member_excludes_kernel(Scope scope, const ResolvedTrigger& t) {
+  if (scope != Scope::user || t.kind == TriggerKind::kprobe || t.kind == TriggerKind::kretprobe) return false;
+  return t.kind != TriggerKind::tracepoint || t.tp_group == "syscalls" || t.tp_group == "raw_syscalls";
 }
 
 AttrText leader(const ResolvedPlan& plan, const HostFacts& host) {
@@ -49,7 +52,9 @@ AttrText leader(const ResolvedPlan& plan, const HostFacts& host) {
                           pmu == host.pmus.end() ? "intel_pt (not on this machine)" : fmt::format("{}", pmu->second.type));
   out.fields.emplace_back("config", fmt::format("{:#x}", leader_config(plan.intel_pt)));
   out.fields.emplace_back("sample_period", "1");
-  add_scope(plan.scope, &out.fields);
+  if (plan.scope == Scope::user) out.fields.emplace_back("exclude_kernel", "1");
+  if (plan.scope == Scope::kernel) out.fields.emplace_back("exclude_user", "1");
+  out.fields.emplace_back("exclude_hv", "1");
   out.fields.emplace_back("disabled", "1");
   out.fields.emplace_back("aux_watermark", fmt::format("{}", plan.buffer.wakeup));
   if (plan.start_paused) out.fields.emplace_back("aux_action", "0x1 (start_paused)");
@@ -89,7 +94,7 @@ AttrText member(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index
   AttrText out{fmt::format("trigger {} {}", index, t.on), {}};
   add_event(t, &out.fields);
   out.fields.emplace_back("sample_period", fmt::format("{}", t.period));
-  add_scope(plan.scope, &out.fields);
+  if (member_excludes_kernel(plan.scope, t)) out.fields.emplace_back("exclude_kernel", "1");
   if (t.action == Action::resume) out.fields.emplace_back("aux_action", "0x4 (resume)");
   if (t.action == Action::pause) out.fields.emplace_back("aux_action", "0x2 (pause)");
   if (t.action == Action::snapshot) out.fields.emplace_back("aux_sample_size", fmt::format("{}", t.snapshot_size));
@@ -97,28 +102,18 @@ AttrText member(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index
   return out;
 }
 
-std::string quoted(const std::string& text) {
-  if (text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=@%+") ==
-          std::string::npos &&
-      !text.empty())
-    return text;
-  std::string out = "'";
-  for (char c : text) c == '\'' ? out += "'\\''" : out += c;
-  return out + "'";
-}
-
 const char* modifier(Scope scope) { return scope == Scope::user ? "u" : scope == Scope::kernel ? "k" : ""; }
 
-// perf probe's name of a probe's event: what `-n` gives it.
+// The event that `perf probe GROUP:EVENT=...` makes; perf adds the suffix to return probes.
 std::string probe_name(size_t index) { return fmt::format("tracectl:t{}", index); }
+bool is_return(const ResolvedTrigger& t) { return t.kind == TriggerKind::uretprobe || t.kind == TriggerKind::kretprobe; }
 
 void add_probe(const ResolvedTrigger& t, size_t index, PerfLine* out) {
   const bool user = t.kind == TriggerKind::uprobe || t.kind == TriggerKind::uretprobe;
-  const bool ret = t.kind == TriggerKind::uretprobe || t.kind == TriggerKind::kretprobe;
   const std::string offset = t.where.offset == 0 ? "" : fmt::format("+{}", t.where.offset);
-  out->lines.push_back(
-      fmt::format("perf probe {}{}", user ? "-x " + quoted(t.where.object) + " " : "",
-                  quoted(fmt::format("{}={}{}{}", probe_name(index), t.where.symbol, offset, ret ? "%return" : ""))));
+  out->lines.push_back(fmt::format(
+      "perf probe {}{}", user ? "-x " + shell_quoted(t.where.object) + " " : "",
+      shell_quoted(fmt::format("{}={}{}{}", probe_name(index), t.where.symbol, offset, is_return(t) ? "%return" : ""))));
 }
 
 // The `-e` text of one trigger without its action; "" when perf cannot say it.
@@ -137,7 +132,7 @@ std::string event_text(const ResolvedTrigger& t, size_t index, PerfLine* out) {
       return "";
     default:
       add_probe(t, index, out);
-      return probe_name(index);
+      return probe_name(index) + (is_return(t) ? "__return" : "");
   }
 }
 
@@ -165,6 +160,16 @@ void check_equal(const ResolvedPlan& plan, PerfLine* out) {
 
 }  // namespace
 
+std::string shell_quoted(const std::string& text) {
+  if (text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=@%+") ==
+          std::string::npos &&
+      !text.empty())
+    return text;
+  std::string out = "'";
+  for (char c : text) c == '\'' ? out += "'\\''" : out += c;
+  return out + "'";
+}
+
 std::vector<AttrText> event_group(const ResolvedPlan& plan, const HostFacts& host) {
   std::vector<AttrText> out;
   if (plan.machine != MachineKind::kernel || plan.backend != BackendKind::intel_pt) return out;
@@ -180,7 +185,6 @@ PerfLine perf_line(const ResolvedPlan& plan) {
   if (plan.scope != Scope::user) line += " --kcore";
   line += fmt::format(" -m {},{}", plan.buffer.data_size / 4096, plan.buffer.aux_size / 4096);
   if (!plan.follow) line += " --no-inherit";
-  if (plan.limits.duration) out.reasons.emplace_back("limits.duration: put timeout(1) before perf");
   line += " " + leader_text(plan);
   for (size_t i = 0; i < plan.triggers.size(); ++i) {
     const ResolvedTrigger& t = plan.triggers[i];
@@ -189,16 +193,17 @@ PerfLine perf_line(const ResolvedPlan& plan) {
     const std::string period = t.kind == TriggerKind::event ? fmt::format("period={},", t.period) : "";
     const std::string join = !event.empty() && event.back() == '/' ? "," : "/";
     if (join == ",") event.pop_back();
-    line += fmt::format(" -e {}{}{}aux-action={}/{}", event, join, period, action, modifier(plan.scope));
-    if (!t.filter_text.empty()) line += " --filter " + quoted(t.filter_text);
+    line += fmt::format(" -e {}{}{}aux-action={}/", event, join, period, action);
+    if (!t.filter_text.empty()) line += " --filter " + shell_quoted(t.filter_text);
   }
   line += " --";
-  for (const std::string& word : plan.command) line += " " + quoted(word);
+  for (const std::string& word : plan.command) line += " " + shell_quoted(word);
   if (plan.command.empty()) line += " COMMAND";
-  if (!out.reasons.empty() && !plan.limits.duration) {
+  if (!out.reasons.empty()) {
     out.lines.clear();
     return out;
   }
+  if (plan.limits.duration) out.reasons.emplace_back("limits.duration: put timeout(1) before perf");
   out.lines.push_back(std::move(line));
   return out;
 }

@@ -52,6 +52,12 @@ std::string window_text(const ResolvedWindow& w, size_t index) {
   return out + "\n";
 }
 
+std::string command_text(const std::vector<std::string>& command) {
+  std::string out;
+  for (const std::string& word : command) out += (out.empty() ? "" : " ") + shell_quoted(word);
+  return out.empty() ? "none; give it after --" : out;
+}
+
 std::string lists_text(const ResolvedPlan& plan) {
   std::string out = plan.triggers.empty() ? row("triggers", "none") : "triggers\n";
   for (size_t i = 0; i < plan.triggers.size(); ++i) out += trigger_text(plan.triggers[i], i);
@@ -87,7 +93,7 @@ std::string print_plan(const ResolvedPlan& plan, const HostFacts& host) {
   std::string out;
   if (!plan.title.empty()) out += row("title", plan.title);
   out += row("plan", plan.source_path.empty() ? "(from options)" : plan.source_path);
-  out += row("command", plan.command.empty() ? "none; give it after --" : fmt::format("{}", fmt::join(plan.command, " ")));
+  out += row("command", command_text(plan.command));
   if (!plan.user.empty()) out += row("user", plan.user);
   out += row("backend", name_of(plan.backend));
   out += row("machine", fmt::format("{}: {}", name_of(plan.machine), plan.machine_why));

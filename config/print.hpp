@@ -31,5 +31,7 @@ struct PerfLine {
   std::vector<std::string> reasons;  // why there is none, or what differs
 };
 [[nodiscard]] PerfLine perf_line(const ResolvedPlan& plan);
+// `text` as one word of a POSIX shell.
+[[nodiscard]] std::string shell_quoted(const std::string& text);
 
 }  // namespace tracectl

@@ -20,6 +20,8 @@ constexpr const char* kCount = "a whole number, 0 or more";
 constexpr const char* kSize = "a size with a unit, such as \"4MiB\"";
 constexpr const char* kDuration = "a duration with a unit, such as \"1.5ms\"";
 
+// A reader sets the field's place even when it refuses the value, so that nobody reports the
+// key as missing too.
 struct Context {
   Diagnostics& diagnostics;
   std::string key;          // of the value being read
@@ -31,16 +33,19 @@ struct Context {
 };
 
 void read(Context& c, const Value& v, Field<std::string>& out) {
+  out = {{}, v.at};
   if (v.kind != Value::Kind::string) return c.wrong_type(v);
   if (v.text.empty())
     return c.diagnostics.error(v.at, fmt::format("{} is empty", c.key), "leave the key out for its default");
   out = {v.text, v.at};
 }
 void read(Context& c, const Value& v, Field<bool>& out) {
+  out = {{}, v.at};
   if (v.kind != Value::Kind::boolean) return c.wrong_type(v);
   out = {v.boolean, v.at};
 }
 void read(Context& c, const Value& v, Field<std::vector<std::string>>& out) {
+  out = {{}, v.at};
   if (v.kind != Value::Kind::array) return c.wrong_type(v, "write it in brackets: [\"a\", \"b\"]");
   out = {std::vector<std::string>{}, v.at};
   for (const Value& item : v.items) {
@@ -51,11 +56,13 @@ void read(Context& c, const Value& v, Field<std::vector<std::string>>& out) {
   }
 }
 void read_count(Context& c, const Value& v, Field<uint64_t>& out) {
+  out = {{}, v.at};
   if (v.kind != Value::Kind::integer) return c.wrong_type(v);
   if (v.integer < 0) return c.diagnostics.error(v.at, fmt::format("{} is {}, not {}", c.key, c.values, v.integer));
   out = {static_cast<uint64_t>(v.integer), v.at};
 }
 void read_size(Context& c, const Value& v, Field<uint64_t>& out) {
+  out = {{}, v.at};
   if (v.kind == Value::Kind::integer && v.integer >= 0)
     return c.wrong_type(v, fmt::format("write \"{}\"", print_size(static_cast<uint64_t>(v.integer))));
   if (v.kind != Value::Kind::string) return c.wrong_type(v);
@@ -68,6 +75,7 @@ void read_auto_size(Context& c, const Value& v, Field<uint64_t>& out) {
   if (v.kind != Value::Kind::string || v.text != "auto") read_size(c, v, out);
 }
 void read(Context& c, const Value& v, Field<std::chrono::nanoseconds>& out) {
+  out = {{}, v.at};
   if (v.kind != Value::Kind::string) return c.wrong_type(v);
   const auto duration = parse_duration(v.text);
   if (!duration) return c.diagnostics.error(v.at, duration.error().what, duration.error().hint);
@@ -82,6 +90,7 @@ struct Choice {
 
 template <class E, size_t N>
 void read_choice(Context& c, const Value& v, const Choice<E> (&choices)[N], Field<E>& out) {
+  out = {{}, v.at};
   if (v.kind != Value::Kind::string) return c.wrong_type(v);
   std::vector<std::string> names;
   for (const auto& choice : choices) {
@@ -288,6 +297,33 @@ std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, 
   read_array(diagnostics, *root, "trigger", kTrigger, plan.triggers);
   read_array(diagnostics, *root, "window", kWindow, plan.windows);
   return plan;
+}
+
+void read_option(Plan& plan, const std::string& table, const std::vector<OptionValue>& values, Diagnostics& diagnostics) {
+  Value v;
+  v.at = values.empty() ? SourceRef{} : values.front().at;
+  for (const OptionValue& option : values) {
+    Value value;
+    value.kind = Value::Kind::string;
+    value.at = option.at;
+    value.text = option.text;
+    const bool digits = !option.text.empty() && option.text.find_first_not_of("0123456789") == std::string::npos;
+    if (digits && option.key == "limit" && option.text.size() < 19) {
+      value.kind = Value::Kind::integer;
+      value.integer = std::stoll(option.text);
+    }
+    v.entries.push_back({option.key, option.at, value});
+  }
+  if (table == "trace") read_keys(diagnostics, table, v, kTrace, plan);
+  if (table == "buffer") read_keys(diagnostics, table, v, kBuffer, plan.buffer);
+  if (table == "trigger") {
+    plan.triggers.emplace_back().at = v.at;
+    read_keys(diagnostics, "[trigger]", v, kTrigger, plan.triggers.back());
+  }
+  if (table == "window") {
+    plan.windows.emplace_back().at = v.at;
+    read_keys(diagnostics, "[window]", v, kWindow, plan.windows.back());
+  }
 }
 
 std::vector<KeyInfo> plan_keys() {

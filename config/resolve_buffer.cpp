@@ -163,6 +163,7 @@ void resolve_intel_pt(ResolveContext& c) {
   out.mtc_period = resolve_period(c, in.mtc_period, "mtc_period", "mtc_periods", false);
   out.cyc_thresh = resolve_period(c, in.cyc_thresh, "cyc_thresh", "cycle_thresholds", false);
   out.psb_period = resolve_period(c, in.psb_period, "psb_period", "psb_periods", true);
+  if (!in.psb_period) c.note("psb_period = 0: a PSB every 2KiB, so that short windows can be decoded");
   if (c.emulated()) return;
   if (out.mtc_period != 0 && !out.mtc)
     c.diagnostics.warning(in.mtc_period.at, "mtc_period has no effect without mtc = true");

@@ -173,8 +173,8 @@ std::optional<Ends> syscall_ends(ResolveContext& c, const PlanWindow& in) {
 }
 
 std::optional<Ends> window_ends(ResolveContext& c, const PlanWindow& in) {
-  const bool pair = in.from || in.to;
-  const int forms = (in.function ? 1 : 0) + (in.syscall ? 1 : 0) + (pair ? 1 : 0);
+  const bool pair = in.from.written() || in.to.written();
+  const int forms = (in.function.written() ? 1 : 0) + (in.syscall.written() ? 1 : 0) + (pair ? 1 : 0);
   if (forms == 0) {
     c.diagnostics.error(in.at, "this window does not say where it begins and ends",
                         "write function = \"OBJECT:SYMBOL\", syscall = \"NAME\", or from and to");
@@ -187,10 +187,10 @@ std::optional<Ends> window_ends(ResolveContext& c, const PlanWindow& in) {
   }
   if (in.function) return function_ends(c, in);
   if (in.syscall) return syscall_ends(c, in);
-  if (!in.from || !in.to) {
-    c.diagnostics.error(in.at, fmt::format("this window has no {}", in.from ? "to" : "from"), "from and to go together");
-    return std::nullopt;
-  }
+  if (pair && (!in.from.written() || !in.to.written()))
+    c.diagnostics.error(in.at, fmt::format("this window has no {}", in.from.written() ? "to" : "from"),
+                        "from and to go together");
+  if (!in.from || !in.to) return std::nullopt;  // reported: missing, or a bad value
   if (*in.from == *in.to)
     c.diagnostics.error(in.to.at, "from and to are the same event: one hit cannot both resume and pause",
                         "for a function from entry to return, write function = \"OBJECT:SYMBOL\"");

@@ -115,8 +115,11 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
         row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
       }
     }
-    if (row.back() < best_distance) {
-      best_distance = row.back();
+    // A word that was only begun is near, however much is missing.
+    const bool begun = word.size() >= 2 && candidate.compare(0, word.size(), word) == 0;
+    const size_t distance = begun ? 1 : row.back();
+    if (distance < best_distance) {
+      best_distance = distance;
       best = candidate;
     }
   }

@@ -21,6 +21,7 @@ struct Field {
   std::optional<T> value;
   SourceRef at;  // of the value
   explicit operator bool() const { return value.has_value(); }
+  [[nodiscard]] bool written() const { return at.line != 0; }  // even if with a bad value
   const T& operator*() const { return *value; }
   [[nodiscard]] T value_or(T other) const { return value ? *value : other; }
 };
