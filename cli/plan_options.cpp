@@ -10,7 +10,6 @@
 
 #include "config/parse.hpp"
 #include "config/resolve.hpp"
-#include "core/elf_machine.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -29,15 +28,19 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
+std::shared_ptr<const SourceText> named(const std::string& option, const std::string& text) {
+  return std::make_shared<const SourceText>(SourceText{option, text});
+}
+
 SourceRef place(const std::shared_ptr<const SourceText>& source, size_t begin, size_t length) {
   return {source, 1, static_cast<unsigned>(begin) + 1, static_cast<unsigned>(length == 0 ? 1 : length)};
 }
 
 // "from=A,to=B": a comma divides only where a key of [[window]] and '=' follow, so that the
 // commas of an event's terms stay in its value.
-Values split_window(const std::string& text) {
+Values split_window(const std::shared_ptr<const SourceText>& source) {
+  const std::string& text = source->text;
   static constexpr const char* kKeys[] = {"name", "limit", "function", "syscall", "from", "to", "longer_than"};
-  const auto source = std::make_shared<const SourceText>(SourceText{"--window", text});
   const auto key_at = [&](size_t at) {
     for (const char* key : kKeys)
       if (text.compare(at, std::string(key).size() + 1, std::string(key) + "=") == 0) return true;
@@ -56,14 +59,19 @@ Values split_window(const std::string& text) {
   return out;
 }
 
+void read_window(Plan& plan, const std::string& text, Diagnostics& diagnostics) {
+  const auto source = named("--window", text);
+  read_option(plan, "window", place(source, 0, text.size()), split_window(source), diagnostics);
+}
+
 // "ON=ACTION"; an `on` may hold '=' itself, so the last one divides.
 void read_trigger(Plan& plan, const std::string& text, Diagnostics& diagnostics) {
-  const auto source = std::make_shared<const SourceText>(SourceText{"--trigger", text});
+  const auto source = named("--trigger", text);
   const size_t equals = text.rfind('=');
   if (equals == std::string::npos)
     return diagnostics.error(place(source, 0, text.size()), "this trigger does not say what to do",
                              "write ON=ACTION, for example breakpoint:app:f=resume; actions: resume, pause, snapshot");
-  read_option(plan, "trigger",
+  read_option(plan, "trigger", place(source, 0, text.size()),
               {{"on", text.substr(0, equals), place(source, 0, equals)},
                {"do", text.substr(equals + 1), place(source, equals + 1, text.size() - equals - 1)}},
               diagnostics);
@@ -71,8 +79,9 @@ void read_trigger(Plan& plan, const std::string& text, Diagnostics& diagnostics)
 
 void read_single(Plan& plan, const char* table, const char* key, const std::string& text, Diagnostics& diagnostics) {
   if (text.empty()) return;
-  const auto source = std::make_shared<const SourceText>(SourceText{std::string("--") + key, text});
-  read_option(plan, table, {{key, text, place(source, 0, text.size())}}, diagnostics);
+  const auto source = named(std::string("--") + key, text);
+  const SourceRef at = place(source, 0, text.size());
+  read_option(plan, table, at, {{key, text, at}}, diagnostics);
 }
 
 std::string toml_string(const std::string& text) {
@@ -116,7 +125,7 @@ std::string trigger_tables(const PlanOptions& options) {
   }
   for (const std::string& text : options.windows) {
     out += "[[window]]\n";
-    for (const OptionValue& value : split_window(text))
+    for (const OptionValue& value : split_window(named("--window", text)))
       out += fmt::format("{} = {}\n", value.key, value.key == "limit" ? value.text : toml_string(value.text));
   }
   return out;
@@ -150,7 +159,7 @@ Result<Plan> build_plan(const PlanOptions& options, const std::vector<std::strin
     if (!parsed) return plan;  // not TOML: the diagnostics say so
     plan = std::move(*parsed);
   }
-  for (const std::string& text : options.windows) read_option(plan, "window", split_window(text), diagnostics);
+  for (const std::string& text : options.windows) read_window(plan, text, diagnostics);
   for (const std::string& text : options.triggers) read_trigger(plan, text, diagnostics);
   read_single(plan, "trace", "machine", options.machine, diagnostics);
   read_single(plan, "trace", "scope", options.scope, diagnostics);
@@ -164,14 +173,16 @@ Result<LoadedPlan> load_plan(const PlanOptions& options) {
   Diagnostics diagnostics;
   auto plan = build_plan(options, command_after_dashes(), diagnostics);
   if (!plan) return tl::unexpected<Error>(plan.error());
-  auto program = program_facts(*plan);
-  if (!program) return tl::unexpected<Error>(program.error());
   LoadedPlan loaded;
+  if (auto program = program_facts(*plan); program)
+    loaded.program = std::move(*program);
+  else
+    loaded.command_error = std::move(program.error());
   loaded.host = read_host();
   probe_host(loaded.host);
   // A text that could not be read is not resolved: what it lacks would be reported as well.
   const bool readable = options.plan_file.empty() || plan->source != nullptr;
-  auto resolved = readable ? resolve(*plan, loaded.host, *program, diagnostics) : std::nullopt;
+  auto resolved = readable ? resolve(*plan, loaded.host, loaded.program, diagnostics) : std::nullopt;
   std::fputs(diagnostics.text().c_str(), stderr);
   if (!resolved) {
     const size_t n = diagnostics.error_count();

@@ -3,10 +3,12 @@
 // --trigger, --machine, --scope, --start, --size, and the command after `--`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/verbs.hpp"
+#include "core/elf_machine.hpp"
 #include "core/host.hpp"
 #include "core/plan.hpp"
 #include "core/resolved_plan.hpp"
@@ -22,6 +24,8 @@ struct PlanOptions {
 struct LoadedPlan {
   ResolvedPlan plan;
   HostFacts host;
+  ProgramFacts program;                // of the command; empty when there is none
+  std::optional<Error> command_error;  // the command cannot be started: `run` gives 127 or 126
 };
 
 // `options` must outlive the parse and the run of `verb`.

@@ -24,6 +24,7 @@ struct CheckOptions {
 int run_check(const CheckOptions& options) {
   auto loaded = load_plan(options.plan);
   if (!loaded) return report_error(loaded.error());
+  if (loaded->command_error) return report_error(*loaded->command_error);
   const std::string text =
       options.json ? print_plan_json(loaded->plan, loaded->host) : print_plan(loaded->plan, loaded->host);
   std::fputs(text.c_str(), stdout);

@@ -23,8 +23,9 @@ struct OptionValue {
   SourceRef at;
 };
 // `table` is "trace" or "buffer", whose keys are set over what the plan says, or "trigger" or
-// "window", which gain one element.
-void read_option(Plan& plan, const std::string& table, const std::vector<OptionValue>& values, Diagnostics& diagnostics);
+// "window", which gain one element that stands at `at`.
+void read_option(Plan& plan, const std::string& table, const SourceRef& at, const std::vector<OptionValue>& values,
+                 Diagnostics& diagnostics);
 
 // One key of the language, as the parser knows it.
 struct KeyInfo {

@@ -299,9 +299,10 @@ std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, 
   return plan;
 }
 
-void read_option(Plan& plan, const std::string& table, const std::vector<OptionValue>& values, Diagnostics& diagnostics) {
+void read_option(Plan& plan, const std::string& table, const SourceRef& at, const std::vector<OptionValue>& values,
+                 Diagnostics& diagnostics) {
   Value v;
-  v.at = values.empty() ? SourceRef{} : values.front().at;
+  v.at = at;
   for (const OptionValue& option : values) {
     Value value;
     value.kind = Value::Kind::string;

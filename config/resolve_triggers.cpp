@@ -130,9 +130,9 @@ int add_trigger(ResolveContext& c, const Written& w, Action action, const std::s
 }
 
 void resolve_trigger(ResolveContext& c, const PlanTrigger& in) {
-  if (!in.on)
+  if (!in.on.written())
     c.diagnostics.error(in.at, "this trigger does not say on what", "for example on = \"breakpoint:app:parse_header\"");
-  if (!in.action)
+  if (!in.action.written())
     c.diagnostics.error(in.at, "this trigger does not say what to do", "do = \"resume\", \"pause\" or \"snapshot\"");
   if (in.on) add_trigger(c, {in.at, in.on, &in}, in.action.value_or(Action::resume), in.name.value_or(*in.on));
 }

@@ -153,8 +153,8 @@ TEST_CASE("options read as the keys of a plan") {
   Diagnostics diagnostics;
   Plan plan;
   const auto source = std::make_shared<const SourceText>(SourceText{"--window", "function=qsort"});
-  read_option(plan, "window", {{"function", "qsort", {source, 1, 10, 5}}}, diagnostics);
-  read_option(plan, "buffer", {{"size", "8MiB", {}}}, diagnostics);
+  read_option(plan, "window", {source, 1, 1, 14}, {{"function", "qsort", {source, 1, 10, 5}}}, diagnostics);
+  read_option(plan, "buffer", {}, {{"size", "8MiB", {}}}, diagnostics);
   CHECK(plan.buffer.size.value == 8u << 20);
   CHECK_FALSE(resolve(plan, plain_host(), {}, diagnostics).has_value());
   CHECK(diagnostics.text().find("--window:1:10: error: the object is missing\n    function=qsort\n             ^~~~~\n") ==
