@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#include <CLI/CLI.hpp>
+#include "views/report.hpp"

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+// expect: arrow
+#include "backends/intel_pt/decoder.hpp"
+#include "backends/intel_pt/pmu.hpp"

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// expect: header
+#include <fmt/format.h>

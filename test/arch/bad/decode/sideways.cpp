@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// expect: arrow
+#include "views/report.hpp"

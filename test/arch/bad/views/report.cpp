@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// expect: door
+#include <elfutils/libdw.h>
