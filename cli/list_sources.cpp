@@ -82,8 +82,10 @@ Listing list_tracepoints(const HostFacts& facts, const std::string& pattern) {
 }
 
 Result<Listing> list_symbols(const std::string& program, const std::string& pattern) {
-  const std::string path = find_in_path(program);
-  if (path.empty()) return fail("cannot find the program " + program, "name a file, or a command in PATH");
+  // Canonical: ldd would read a name under /proc/self as its own.
+  std::error_code ec;
+  const std::string path = std::filesystem::canonical(find_in_path(program), ec);
+  if (ec) return fail("cannot find the program " + program, "name a file, or a command in PATH");
   const auto main = decode::Symbols::open(path);
   if (!main) return tl::unexpected<Error>(main.error());
   Listing out;

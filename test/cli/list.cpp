@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "cli/glob.hpp"
+#include "cli/list_sources.hpp"
+
+using namespace tracectl;
+using namespace tracectl::cli;
+
+namespace {
+
+HostFacts host(const std::string& name) { return read_host(std::string(TRACECTL_SOURCE_DIR) + "/test/hosts/" + name); }
+
+std::string detail_of(const Listing& l, const std::string& name) {
+  const auto it = std::find_if(l.rows.begin(), l.rows.end(), [&](const ListRow& r) { return r.name == name; });
+  return it == l.rows.end() ? "absent" : it->detail;
+}
+
+}  // namespace
+
+TEST_CASE("a pattern with a star matches the whole name, one without matches anywhere") {
+  CHECK(matches("sys_*_openat", "sys_enter_openat"));
+  CHECK_FALSE(matches("sys_*", "raw_sys_enter"));
+  CHECK(matches("open", "sys_enter_openat"));
+  CHECK(matches("", "anything"));
+}
+
+TEST_CASE("tracepoints say which machine has them") {
+  const auto l = list_tracepoints(host("pt_desktop"), "");
+  CHECK_THAT(detail_of(l, "syscalls:sys_enter_openat"), Catch::StartsWith("kernel, emulated"));
+  CHECK_THAT(detail_of(l, "syscalls:sys_enter_read"), Catch::StartsWith("emulated"));
+  CHECK(detail_of(l, "sched:sched_switch") == "kernel");
+  CHECK(l.notes.empty());
+}
+
+TEST_CASE("without tracefs the built-in table is listed and that is said") {
+  const auto l = list_tracepoints(host("none"), "syscalls:sys_exit_*");
+  CHECK(l.rows.size() > 300);
+  CHECK(detail_of(l, "sched:sched_switch") == "absent");
+  REQUIRE(l.notes.size() == 1);
+  CHECK_THAT(l.notes[0], Catch::Contains("tracefs"));
+}
+
+TEST_CASE("sinks come from the CoreSight PMU, and their absence is said") {
+  CHECK(detail_of(list_sinks(host("etr_board"), "*etr*"), "tmc_etr0") == "id 0x28c7e2ac");
+  CHECK(list_sinks(host("etr_board"), "*etr*").rows.size() == 1);
+  CHECK(list_sinks(host("none"), "").notes.size() == 1);
+}
+
+TEST_CASE("the symbols of a program include those of its libraries") {
+  const auto l = list_symbols("/proc/self/exe", "libc.so.6:qsort");
+  REQUIRE(l);
+  CHECK_THAT(detail_of(*l, "libc.so.6:qsort"), Catch::StartsWith("offset 0x"));
+}
+
+TEST_CASE("a program that is not there is an error with a hint") {
+  const auto l = list_symbols("/nonexistent/program", "");
+  REQUIRE_FALSE(l);
+  CHECK_FALSE(l.error().hint.empty());
+}
+
+TEST_CASE("every trigger kind is listed with its machines") {
+  const auto l = list_triggers("*probe");
+  CHECK(l.rows.size() == 4);
+  CHECK(list_backends(host("none"), "").rows.size() == 2);
+}
