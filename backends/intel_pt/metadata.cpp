@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "backends/intel_pt/metadata.hpp"
 
+#include <linux/hw_breakpoint.h>
+
 #include <cstring>
 
 #include "core/perf/record_build.hpp"
@@ -67,8 +69,9 @@ capture::EventSetup sideband(uint64_t id) {
 
 capture::EventSetup trigger(const std::string& name, Action action, uint64_t id) {
   perf_event_attr attr = common_attr();
-  attr.type = PERF_TYPE_SOFTWARE;
-  attr.config = PERF_COUNT_SW_DUMMY;
+  attr.type = PERF_TYPE_BREAKPOINT;
+  attr.bp_type = HW_BREAKPOINT_X;
+  attr.bp_len = sizeof(long);
   perf::set_aux_action(attr, action == Action::resume ? perf::kAuxResume : action == Action::pause ? perf::kAuxPause : 0);
   return setup_of(attr, name, id);
 }

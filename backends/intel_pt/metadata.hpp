@@ -28,8 +28,9 @@ inline constexpr uint32_t kEmulatedPmuType = 8;
                                          uint32_t pmu_type = kEmulatedPmuType);
 // The dummy event that carries COMM, MMAP2 and task records.
 [[nodiscard]] capture::EventSetup sideband(uint64_t id);
-// One trigger; its hits are samples with this id. It is stored as a software event under
-// its own name: readers print a line per hit, and perf needs no tracing data for it.
+// One trigger; its hits are samples with this id. Whatever its kind, it is stored as an
+// execution breakpoint under its own name: perf 6.1 then prints a line with name and address
+// for each hit. (A tracepoint would need tracing data; a dummy event hides the address.)
 [[nodiscard]] capture::EventSetup trigger(const std::string& name, Action, uint64_t id);
 
 // How the trace's time relates to the perf clock: ns = zero + (tsc * mult >> shift).
