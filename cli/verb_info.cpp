@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -68,36 +69,36 @@ nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* 
 }
 
 void print_loss(const LossTotals& loss, views::Out& out) {
-  for (size_t i = 0; i < kLossKinds; ++i) out.line("  {:<18}{}", kLossNames[i], loss.count[i]);
+  for (size_t i = 0; i < kLossKinds; ++i) out.line(fmt::format("  {:<18}{}", kLossNames[i], loss.count[i]));
 }
 
 void print_text(const OpenCapture& capture, const views::Totals* totals, views::Out& out) {
   const auto& reader = capture.reader;
-  if (!capture.facts.title.empty()) out.line("{}", capture.facts.title);
-  out.line("capture   {}", reader.path());
-  out.line("trace     {} by the {} machine", capture.backend(), capture.machine());
-  if (!capture.facts.command.empty()) out.line("command   {}", fmt::join(capture.facts.command, " "));
-  out.line("streams   {} of {} threads, {} of trace", reader.streams().size(), capture.threads(),
-           size_text(reader.aux_bytes()));
+  if (!capture.facts.title.empty()) out.line(capture.facts.title);
+  out.line(fmt::format("capture   {}", reader.path()));
+  out.line(fmt::format("trace     {} by the {} machine", capture.backend(), capture.machine()));
+  if (!capture.facts.command.empty()) out.line(fmt::format("command   {}", fmt::join(capture.facts.command, " ")));
+  out.line(fmt::format("streams   {} of {} threads, {} of trace", reader.streams().size(), capture.threads(),
+                       size_text(reader.aux_bytes())));
   for (const char* name : {"data", "plan.toml", "capture.json", "images"})
     if (const uint64_t size = reader.directory().empty() ? 0 : size_of(reader.directory() + "/" + name); size != 0)
-      out.line("  {:<14}{}", name, size_text(size));
-  out.line("windows   {}, {} of them open", capture.windows.all().size(), capture.windows.open_count());
+      out.line(fmt::format("  {:<14}{}", name, size_text(size)));
+  out.line(fmt::format("windows   {}, {} of them open", capture.windows.all().size(), capture.windows.open_count()));
   for (const auto& stream : reader.streams()) {
     const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
     const std::string who =
         stream.cpu >= 0 && stream.tid < 0 ? fmt::format("cpu {}", stream.cpu) : fmt::format("thread {}", stream.tid);
-    out.line("  stream {:<4}{:<16}{:<16}{}", stream.idx, who, capture.images.comm(pid, ~uint64_t{0}),
-             size_text(stream.size));
+    out.line(fmt::format("  stream {:<4}{:<16}{:<16}{}", stream.idx, who, capture.images.comm(pid, ~uint64_t{0}),
+                         size_text(stream.size)));
   }
   if (totals != nullptr) {
-    out.line("instructions    {}", totals->instructions);
-    out.line("branches        {}", totals->branches);
-    out.line("taken branches  {}", totals->taken_branches);
-    out.line("decode errors   {}", totals->decode_errors);
+    out.line(fmt::format("instructions    {}", totals->instructions));
+    out.line(fmt::format("branches        {}", totals->branches));
+    out.line(fmt::format("taken branches  {}", totals->taken_branches));
+    out.line(fmt::format("decode errors   {}", totals->decode_errors));
   }
   const LossTotals loss = all_loss(capture, totals == nullptr ? views::Totals{} : *totals);
-  out.line("loss      {}", loss.any() ? "yes:" : "none");
+  out.line(fmt::format("loss      {}", loss.any() ? "yes:" : "none"));
   print_loss(loss, out);
 }
 
@@ -111,7 +112,7 @@ int info(const Options& options) {
   views::Out out(stdout);
   const views::Totals* totals = decode ? &summary.totals() : nullptr;
   if (options.json)
-    out.line("{}", as_json(**capture, totals).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    out.line(as_json(**capture, totals).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else
     print_text(**capture, totals, out);
   return finish_output(out, false);

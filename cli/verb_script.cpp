@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 
@@ -83,7 +84,7 @@ Result<> show(StreamVisit& visit, const Options& options, bool last_blocks, deco
 
 Result<bool> show_packets(OpenCapture& capture, StreamVisit& visit, views::Out& out) {
   const auto done = capture.decoder->packets(visit.trace, [&](const decode::PacketText& p) {
-    out.line("{} {:016x}  {:<10} {}", visit.context.tid, p.offset, p.name, p.payload);
+    out.line(fmt::format("{} {:016x}  {:<10} {}", visit.context.tid, p.offset, p.name, p.payload));
     return out.ok();
   });
   if (!done) return tl::unexpected(done.error());

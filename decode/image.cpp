@@ -63,6 +63,8 @@ struct Sideband {
 
 std::string hex(std::span<const std::byte> bytes) {
   std::string out;
+  // A recorder that found no build-id may write zeros.
+  if (std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; })) return out;
   for (const std::byte b : bytes) out += fmt::format("{:02x}", static_cast<unsigned>(b));
   return out;
 }

@@ -9,17 +9,12 @@
 #include <algorithm>
 
 #include "core/fd.hpp"
+#include "decode/paths.hpp"
 
 namespace tracectl::decode {
 namespace {
 
 constexpr unsigned kSlotBits = 14;
-
-std::string last_parts(const std::string& path, int parts) {
-  size_t at = path.size();
-  while (parts-- > 0 && at != 0 && at != std::string::npos) at = path.rfind('/', at - 1);
-  return at == std::string::npos || at == 0 ? path : path.substr(at + 1);
-}
 
 }  // namespace
 

@@ -19,6 +19,7 @@
 #include "core/fd.hpp"
 #include "decode/build_id.hpp"
 #include "decode/frame_table.hpp"
+#include "decode/paths.hpp"
 
 namespace tracectl::decode {
 namespace {
@@ -77,17 +78,6 @@ Elf_Scn* section_named(Elf* elf, const char* want) {
     if (name != nullptr && std::strcmp(name, want) == 0) return scn;
   }
   return nullptr;
-}
-
-std::string directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
-bool path_ends_with(std::string_view path, std::string_view tail) {
-  while (tail.substr(0, 2) == "./") tail.remove_prefix(2);
-  if (tail.empty() || !path.ends_with(tail)) return false;
-  return path.size() == tail.size() || tail.front() == '/' || path[path.size() - tail.size() - 1] == '/';
 }
 
 // "ns::f(int) const" and "ns::f" name the same function for a person who types the latter.
@@ -454,13 +444,6 @@ std::optional<SourceLine> Symbols::line_at(uint64_t file_offset) const {
   const char* file = row == nullptr ? nullptr : dwarf_linesrc(row, nullptr, nullptr);
   if (file == nullptr || dwarf_lineno(row, &number) != 0 || number <= 0) return std::nullopt;
   return SourceLine{file, static_cast<unsigned>(number)};
-}
-
-bool object_matches(const std::string& object, const std::string& path, const std::string& soname) {
-  if (object.empty() || object == path) return true;
-  if (object.find('/') != std::string::npos) return path_ends_with(path, object);
-  const size_t slash = path.rfind('/');
-  return object == soname || path.compare(slash == std::string::npos ? 0 : slash + 1, std::string::npos, object) == 0;
 }
 
 }  // namespace tracectl::decode

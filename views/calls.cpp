@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "views/calls.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tracectl::views {
@@ -50,7 +52,7 @@ bool Calls::on_event(const decode::Stamp&, const decode::Event& event) {
 bool Calls::on_loss(const decode::Stamp& stamp, const decode::Loss& loss) {
   stack_.reset();
   drain(0);
-  out_.line("! trace lost at byte {}: {} ({} bytes skipped)", stamp.offset, loss.what, loss.bytes);
+  out_.line(fmt::format("! trace lost at byte {}: {} ({} bytes skipped)", stamp.offset, loss.what, loss.bytes));
   return out_.ok();
 }
 
@@ -99,9 +101,9 @@ const std::string& Calls::label(const Line& line) {
 void Calls::print(const Line& line) {
   const std::string count = line.open ? "+" : fmt::format("{}", line.count);
   if (line.depth <= kDeepest)
-    out_.line("{:>12}  {:{}}{}", count, "", line.depth * 2, label(line));
+    out_.line(fmt::format("{:>12}  {:{}}{}", count, "", line.depth * 2, label(line)));
   else
-    out_.line("{:>12}  {:{}}[{}] {}", count, "", kDeepest * 2, line.depth, label(line));
+    out_.line(fmt::format("{:>12}  {:{}}[{}] {}", count, "", kDeepest * 2, line.depth, label(line)));
 }
 
 }  // namespace tracectl::views

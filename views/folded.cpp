@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "views/folded.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tracectl::views {
@@ -80,7 +82,7 @@ void Folded::Stream::finish() {
 }
 
 void Folded::print(Out& out) const {
-  for (const auto& [stack, insns] : stacks_) out.line("{} {}", stack, insns);
+  for (const auto& [stack, insns] : stacks_) out.line(fmt::format("{} {}", stack, insns));
 }
 
 }  // namespace tracectl::views

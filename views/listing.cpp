@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "views/listing.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tracectl::views {
@@ -30,7 +32,7 @@ const char* name_of(decode::BranchKind kind) {
 }
 
 bool loss_line(Out& out, int32_t tid, const decode::Stamp& stamp, const decode::Loss& loss) {
-  out.line("{} ! trace lost at byte {}: {} ({} bytes skipped)", tid, stamp.offset, loss.what, loss.bytes);
+  out.line(fmt::format("{} ! trace lost at byte {}: {} ({} bytes skipped)", tid, stamp.offset, loss.what, loss.bytes));
   return out.ok();
 }
 
@@ -43,7 +45,7 @@ bool Branches::on_block(const decode::Stamp& stamp, const decode::Block& b) {
   const std::string from = decode::describe(locator.at(b.last, stamp.time), b.last);
   const std::string to = b.to == 0 ? "?" : decode::describe(locator.at(b.to, stamp.time), b.to);
   const std::string target = b.to == 0 ? "" : fmt::format("{:x} ", b.to);
-  out_.line("{} {:<8}{:x} {} → {}{}", context_.tid, name_of(b.kind), b.last, from, target, to);
+  out_.line(fmt::format("{} {:<8}{:x} {} → {}{}", context_.tid, name_of(b.kind), b.last, from, target, to));
   return out_.ok();
 }
 
@@ -92,9 +94,9 @@ bool Instructions::on_block(const decode::Stamp& stamp, const decode::Block& b) 
   for (size_t i = 0; i < text.each.size() && out_.ok(); ++i) {
     const std::string& source = text.sources[i];
     if (source == source_) {
-      out_.line("{}", text.each[i]);
+      out_.line(text.each[i]);
     } else {
-      out_.line("{:<90} {}", text.each[i], source);
+      out_.line(fmt::format("{:<90} {}", text.each[i], source));
       source_ = source;
     }
   }

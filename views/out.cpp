@@ -2,6 +2,7 @@
 #include "views/out.hpp"
 
 #include <cerrno>
+#include <utility>
 
 namespace tracectl::views {
 
@@ -17,9 +18,17 @@ bool Out::flush() {
   return !failed_;
 }
 
-void Out::keep(std::string text) {
-  if (kept_.size() == keep_) kept_.pop_front();
-  kept_.push_back(std::move(text));
+void Out::line(std::string_view text) {
+  if (!ok_) return;
+  if (keep_ != 0) {
+    if (kept_.size() == keep_) kept_.pop_front();
+    kept_.emplace_back(text);
+    return;
+  }
+  buffer_.append(text);
+  buffer_.push_back('\n');
+  if (buffer_.size() >= kBuffer) flush();
+  if (--left_ == 0) ok_ = false;
 }
 
 void Out::heading(std::string_view text) {
@@ -28,20 +37,20 @@ void Out::heading(std::string_view text) {
     heading_ = text;
     return;
   }
-  buffer_.append(text.data(), text.data() + text.size());
+  buffer_.append(text);
   buffer_.push_back('\n');
 }
 
 void Out::lines(std::string_view text, uint64_t count) {
   if (ok_ && keep_ == 0 && left_ > count) {
     left_ -= count;
-    buffer_.append(text.data(), text.data() + text.size());
+    buffer_.append(text);
     if (buffer_.size() >= kBuffer) flush();
     return;
   }
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find('\n', begin);
-    line("{}", text.substr(begin, end - begin));
+    line(text.substr(begin, end - begin));
     begin = end + 1;
   }
 }
@@ -49,7 +58,7 @@ void Out::lines(std::string_view text, uint64_t count) {
 void Out::release() {
   const uint64_t keep = std::exchange(keep_, 0);
   if (!kept_.empty() && !heading_.empty()) heading(heading_);
-  for (const std::string& text : kept_) line("{}", text);
+  for (const std::string& text : kept_) line(text);
   kept_.clear();
   heading_.clear();
   keep_ = keep;

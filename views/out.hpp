@@ -3,15 +3,12 @@
 // ok() turns false and the view stops.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <deque>
 #include <limits>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace tracectl::views {
 
@@ -29,16 +26,8 @@ class Out {
   void keep_last(uint64_t lines) { keep_ = lines; }
   void release();
 
-  template <class... Args>
-  void line(fmt::format_string<Args...> format, Args&&... args) {
-    if (!ok_) return;
-    if (keep_ == 0) {
-      fmt::format_to(std::back_inserter(buffer_), format, std::forward<Args>(args)...);
-      end_line();
-    } else {
-      keep(fmt::format(format, std::forward<Args>(args)...));
-    }
-  }
+  // `text` without its newline.
+  void line(std::string_view text);
   // `count` ready lines, each with its newline.
   void lines(std::string_view text, uint64_t count);
   // A line that limit and keep_last do not count: headings.
@@ -49,15 +38,8 @@ class Out {
   bool flush();
 
  private:
-  void end_line() {
-    buffer_.push_back('\n');
-    if (buffer_.size() >= kBuffer) flush();
-    if (--left_ == 0) ok_ = false;
-  }
-  void keep(std::string text);
-
   std::FILE* file_;
-  fmt::memory_buffer buffer_;
+  std::string buffer_;
   std::deque<std::string> kept_;
   std::string heading_;
   uint64_t left_ = std::numeric_limits<uint64_t>::max(), keep_ = 0;

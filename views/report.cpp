@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "views/report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -22,13 +24,14 @@ LossTotals all_loss(const Report& r) {
 }
 
 void print_windows(const Report& r, Out& out) {
-  out.line("{:<28}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}", "window", "count", "total", "min", "avg", "max", "stddev",
-           "instructions");
+  out.line(fmt::format("{:<28}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}", "window", "count", "total", "min", "avg", "max",
+                       "stddev", "instructions"));
   for (const WindowStats& w : r.windows) {
     const auto time = [](double ns) { return duration_text(ns); };
     const auto whole = [&time](uint64_t ns) { return time(static_cast<double>(ns)); };
-    out.line("{:<28}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}{}", w.name, w.count, whole(w.total), whole(w.min), time(w.avg),
-             whole(w.max), time(w.stddev), w.instructions, w.open == 0 ? "" : fmt::format("  ({} open)", w.open));
+    out.line(fmt::format("{:<28}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}{}", w.name, w.count, whole(w.total), whole(w.min),
+                         time(w.avg), whole(w.max), time(w.stddev), w.instructions,
+                         w.open == 0 ? "" : fmt::format("  ({} open)", w.open)));
   }
   out.line("");
 }
@@ -36,20 +39,22 @@ void print_windows(const Report& r, Out& out) {
 }  // namespace
 
 void print_text(const Report& r, Out& out) {
-  if (!r.title.empty()) out.line("{}\n", r.title);
+  if (!r.title.empty()) out.line(fmt::format("{}\n", r.title));
   if (!r.windows.empty()) print_windows(r, out);
-  out.line("{:>14}{:>8}{:>12}  {:<40} {:<20} {}", "instructions", "%", "calls", "function", "object", "hottest line");
+  out.line(fmt::format("{:>14}{:>8}{:>12}  {:<40} {:<20} {}", "instructions", "%", "calls", "function", "object",
+                       "hottest line"));
   for (size_t i = 0; i < shown(r); ++i) {
     const FunctionTotals& f = r.functions[i];
-    out.line("{:>14}{:>8.2f}{:>12}  {:<40} {:<20} {}", f.instructions, percent(r, f.instructions), f.calls, f.name, f.object,
-             f.hottest_line);
+    out.line(fmt::format("{:>14}{:>8.2f}{:>12}  {:<40} {:<20} {}", f.instructions, percent(r, f.instructions), f.calls,
+                         f.name, f.object, f.hottest_line));
   }
-  if (shown(r) < r.functions.size()) out.line("{:>34}  ... {} more (--limit 0)", "", r.functions.size() - shown(r));
-  out.line("{:>14}  instructions in all, {} branches, {} taken", r.totals.instructions, r.totals.branches,
-           r.totals.taken_branches);
+  if (shown(r) < r.functions.size())
+    out.line(fmt::format("{:>34}  ... {} more (--limit 0)", "", r.functions.size() - shown(r)));
+  out.line(fmt::format("{:>14}  instructions in all, {} branches, {} taken", r.totals.instructions, r.totals.branches,
+                       r.totals.taken_branches));
   const LossTotals loss = all_loss(r);
   for (size_t i = 0; i < kLossKinds; ++i)
-    if (loss.count[i] != 0) out.line("loss: {} {}", kLossNames[i], loss.count[i]);
+    if (loss.count[i] != 0) out.line(fmt::format("loss: {} {}", kLossNames[i], loss.count[i]));
 }
 
 void print_json(const Report& r, Out& out) {
@@ -84,7 +89,7 @@ void print_json(const Report& r, Out& out) {
   const LossTotals loss = all_loss(r);
   for (size_t i = 0; i < kLossKinds; ++i) j["loss"][kLossNames[i]] = loss.count[i];
   // Names come from files of others: bytes that are no UTF-8 must not stop the report.
-  out.line("{}", j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  out.line(j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace tracectl::views

@@ -5,12 +5,12 @@
 #include <intel-pt.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <vector>
 
-#include "backends/intel_pt/insn.hpp"
+#include "backends/intel_pt/clock.hpp"
+#include "backends/intel_pt/insn_cache.hpp"
 #include "core/check.hpp"
 
 namespace tracectl::intel_pt {
@@ -21,101 +21,26 @@ using decode::BranchKind;
 using decode::Event;
 using decode::Stamp;
 
-// Positions in AUXTRACE_INFO's priv. Source: tools/perf/util/intel-pt.h.
-enum Priv : size_t {
-  kTimeShift = 1,
-  kTimeMult = 2,
-  kTimeZero = 3,
-  kCapUserTimeZero = 4,
-  kMtcBit = 10,
-  kMtcFreqBits = 11,
-  kTscCtcN = 12,
-  kTscCtcD = 13,
-  kCycBit = 14,
-  kMaxNonturboRatio = 15,
-};
-
-struct Facts {
-  capture::AuxInfo info;
-  pt_cpu cpu{};
-  uint64_t config = 0;
-
-  [[nodiscard]] uint64_t priv(Priv at) const { return at < info.priv.size() ? info.priv[at] : 0; }
-  [[nodiscard]] bool fine_time() const { return (config & (priv(kMtcBit) | priv(kCycBit))) != 0; }
-};
-
-pt_cpu parse_cpuid(const std::string& text) {
-  pt_cpu cpu{};
-  char vendor[32] = {};
-  unsigned family = 0, model = 0, stepping = 0;
-  if (std::sscanf(text.c_str(), "%31[^,],%u,%u,%u", vendor, &family, &model, &stepping) != 4) return cpu;
-  if (std::strcmp(vendor, "GenuineIntel") != 0) return cpu;
-  cpu.vendor = pcv_intel;
-  cpu.family = static_cast<uint16_t>(family);
-  cpu.model = static_cast<uint8_t>(model);
-  cpu.stepping = static_cast<uint8_t>(stepping);
-  return cpu;
-}
-
-pt_config make_config(const Facts& facts, std::span<const std::byte> trace) {
+pt_config make_config(const TraceFacts& facts, std::span<const std::byte> trace) {
   pt_config config;
   pt_config_init(&config);
   // libipt's decoders never write to the buffer; the type is shared with its encoder.
   config.begin = reinterpret_cast<uint8_t*>(const_cast<std::byte*>(trace.data()));
   config.end = config.begin + trace.size();
-  config.cpu = facts.cpu;
-  if (facts.cpu.vendor != pcv_unknown) pt_cpu_errata(&config.errata, &facts.cpu);
-  config.cpuid_0x15_eax = static_cast<uint32_t>(facts.priv(kTscCtcD));
-  config.cpuid_0x15_ebx = static_cast<uint32_t>(facts.priv(kTscCtcN));
-  config.nom_freq = static_cast<uint8_t>(facts.priv(kMaxNonturboRatio));
-  if (const uint64_t mask = facts.priv(kMtcFreqBits); mask != 0)
+  if (facts.cpu.known) {
+    config.cpu = {pcv_intel, facts.cpu.family, facts.cpu.model, facts.cpu.stepping};
+    pt_cpu_errata(&config.errata, &config.cpu);
+  }
+  config.cpuid_0x15_eax = static_cast<uint32_t>(facts.priv(Priv::kTscCtcD));
+  config.cpuid_0x15_ebx = static_cast<uint32_t>(facts.priv(Priv::kTscCtcN));
+  config.nom_freq = static_cast<uint8_t>(facts.priv(Priv::kMaxNonturboRatio));
+  if (const uint64_t mask = facts.priv(Priv::kMtcFreqBits); mask != 0)
     config.mtc_freq = static_cast<uint8_t>((facts.config & mask) >> __builtin_ctzll(mask));
   config.flags.variant.block.end_on_call = 1;
   config.flags.variant.block.end_on_jump = 1;
   config.flags.variant.block.enable_tick_events = facts.fine_time() ? 1 : 0;
   return config;
 }
-
-// Source: perf_event_mmap_page, time_zero and time_mult.
-uint64_t perf_time(const Facts& facts, uint64_t tsc) {
-  const uint64_t shift = facts.priv(kTimeShift), mult = facts.priv(kTimeMult);
-  if (mult == 0 || shift > 63) return tsc;
-  const uint64_t whole = tsc >> shift, part = tsc & ((uint64_t{1} << shift) - 1);
-  const uint64_t zero = facts.priv(kCapUserTimeZero) != 0 ? facts.priv(kTimeZero) : 0;
-  return zero + whole * mult + ((part * mult) >> shift);
-}
-
-// What the last instruction of a block is, by address.
-class InsnCache {
- public:
-  struct Entry {
-    uint64_t ip = ~uint64_t{0};
-    int isid = 0;
-    uint8_t size = 0;
-    BranchKind kind = BranchKind::none;
-  };
-
-  const Entry& of(pt_image_section_cache* sections, const pt_block& block) {
-    Entry& e = entries_[(block.end_ip * 0x9e3779b97f4a7c15u) >> (64 - kBits)];
-    if (e.ip == block.end_ip && e.isid == block.isid && block.truncated == 0) return e;
-    uint8_t bytes[pt_max_insn_size];
-    int size = 0;
-    if (block.truncated != 0) {
-      size = block.size;
-      std::memcpy(bytes, block.raw, block.size);
-    } else {
-      size = pt_iscache_read(sections, bytes, sizeof bytes, block.isid, block.end_ip);
-    }
-    const Insn insn = size > 0 ? decode_insn(bytes, static_cast<size_t>(size), block.end_ip) : Insn{};
-    e = {block.end_ip, block.isid, insn.size, insn.kind};
-    return e;
-  }
-  void clear() { std::fill(entries_.begin(), entries_.end(), Entry{}); }
-
- private:
-  static constexpr unsigned kBits = 16;
-  std::vector<Entry> entries_ = std::vector<Entry>(size_t{1} << kBits);
-};
 
 struct ImageEnd {
   void operator()(pt_image* p) const { pt_image_free(p); }
@@ -170,7 +95,7 @@ class Code {
 // One pass over one stream. A block is held back until what follows tells where it went.
 class Walk {
  public:
-  Walk(const Facts& facts, pt_image_section_cache* cache, InsnCache& insns, const capture::AuxStream& stream,
+  Walk(const TraceFacts& facts, pt_image_section_cache* cache, InsnCache& insns, const capture::AuxStream& stream,
        std::span<const std::byte> trace, const decode::ImageTimeline& images, decode::ItemSink& sink)
       : facts_(facts), cache_(cache), insns_(insns), trace_(trace), code_(cache, images), sink_(sink) {
     stamp_.pid = stream.pid;
@@ -222,10 +147,18 @@ class Walk {
 
   void on_block(const pt_block& b) {
     flush(b.ip, true);
-    const InsnCache::Entry& last = insns_.of(cache_, b);
+    const InsnCache::Entry& last = last_insn(b);
     held_ = {b.ip, b.end_ip, b.ninsn, last.size, last.kind, false, 0};
     holding_ = true;
     pt_blk_get_offset(decoder_.get(), &stamp_.offset);
+  }
+
+  const InsnCache::Entry& last_insn(const pt_block& b) {
+    if (b.truncated != 0) return insns_.add(b.end_ip, b.isid, {b.raw, b.size});
+    if (const InsnCache::Entry* known = insns_.find(b.end_ip, b.isid)) return *known;
+    uint8_t bytes[pt_max_insn_size];
+    const int size = pt_iscache_read(cache_, bytes, sizeof bytes, b.isid, b.end_ip);
+    return insns_.add(b.end_ip, b.isid, {bytes, static_cast<size_t>(std::max(size, 0))});
   }
 
   // Delivers the held block; `to` is where control went, when `known`.
@@ -240,7 +173,7 @@ class Walk {
 
   void set_time(const pt_event& e) {
     if (e.has_tsc == 0) return;
-    stamp_.time = perf_time(facts_, e.tsc);
+    stamp_.time = facts_.perf_time(e.tsc);
     if (stamp_.time < next_change_) return;
     code_.advance(stamp_.time);
     next_change_ = code_.next_change();
@@ -322,7 +255,7 @@ class Walk {
     go_ = sink_.on_loss(stamp_, loss);
   }
 
-  const Facts& facts_;
+  const TraceFacts& facts_;
   pt_image_section_cache* cache_;
   InsnCache& insns_;
   std::span<const std::byte> trace_;
@@ -447,7 +380,7 @@ std::string payload_of(const pt_packet& p) {
 
 class PtDecoder final : public decode::Decoder {
  public:
-  explicit PtDecoder(Facts facts) : facts_(std::move(facts)), cache_(pt_iscache_alloc("tracectl")) {
+  explicit PtDecoder(TraceFacts facts) : facts_(std::move(facts)), cache_(pt_iscache_alloc("tracectl")) {
     TRACECTL_CHECK(cache_ != nullptr, "libipt out of memory");
     // Without a limit libipt drops a section, and its decoded blocks, as soon as control leaves it.
     pt_iscache_set_limit(cache_.get(), uint64_t{1} << 40);
@@ -489,14 +422,14 @@ class PtDecoder final : public decode::Decoder {
     constexpr int kSoon = 4096;  // packets; a PSB+ carries a TSC
     for (int i = 0; i < kSoon && pt_pkt_next(decoder.get(), &packet, sizeof packet) >= 0; ++i) {
       if (packet.type != ppt_tsc) continue;
-      time = perf_time(facts_, packet.payload.tsc.tsc);
+      time = facts_.perf_time(packet.payload.tsc.tsc);
       break;
     }
     return time;
   }
 
  private:
-  Facts facts_;
+  TraceFacts facts_;
   std::unique_ptr<pt_image_section_cache, SectionCacheEnd> cache_;
   InsnCache insns_;
 };
@@ -504,7 +437,7 @@ class PtDecoder final : public decode::Decoder {
 }  // namespace
 
 std::unique_ptr<decode::Decoder> make_decoder(const capture::AuxInfo& info, const std::string& cpuid, uint64_t config) {
-  return std::make_unique<PtDecoder>(Facts{info, parse_cpuid(cpuid), config});
+  return std::make_unique<PtDecoder>(TraceFacts{info, parse_cpuid(cpuid), config});
 }
 
 }  // namespace tracectl::intel_pt
