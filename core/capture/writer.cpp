@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 
 #include "core/capture/data_file.hpp"
 #include "core/capture/directory.hpp"
@@ -33,6 +34,12 @@ bool copy_across(Bytes a, Bytes b, uint64_t at, void* out, size_t size) {
   if (first != 0) std::memcpy(out, a.data() + at, first);
   if (size > first) std::memcpy(static_cast<char*>(out) + first, b.data() + (at + first - a.size()), size - first);
   return true;
+}
+
+uint64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 // Everything in front of the records, with AUXTRACE_INFO behind it.
@@ -117,6 +124,7 @@ Result<Writer> Writer::create(const WriterSetup& setup) {
   if (!file) return tl::unexpected(file.error());
   auto impl = std::make_unique<Impl>();
   impl->setup = setup;
+  if (impl->setup.trace_clock == nullptr) impl->setup.trace_clock = monotonic_ns;
   impl->file = std::move(*file);
   const std::string head = file_head(setup);
   FileHeader header;
@@ -148,6 +156,7 @@ Result<> Writer::aux(uint32_t idx, int32_t tid, int32_t cpu, uint64_t aux_offset
   record.header = {perf::kAuxtrace, 0, sizeof record};
   record.size = size + padding;
   record.offset = aux_offset;
+  record.reference = impl_->setup.trace_clock();
   record.idx = idx;
   record.tid = static_cast<uint32_t>(tid);
   record.cpu = static_cast<uint32_t>(cpu);

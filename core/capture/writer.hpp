@@ -37,6 +37,10 @@ struct WriterSetup {
   std::string cpuid;                      // HEADER_CPUID: "GenuineIntel,6,85,4"
   std::string plan_text;                  // written verbatim to plan.toml; not written when empty
   bool directory_is_ours = true;
+  // The trace unit's clock now: AUXTRACE records carry it as reference, from which readers
+  // take what a TSC packet's 56 bits lack. perf 6.1 reads 0 as "no time yet" and crashes on
+  // a timed trace. nullptr: CLOCK_MONOTONIC, ns.
+  uint64_t (*trace_clock)() = nullptr;
 };
 
 class Writer {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// Writes Intel PT packets into a ring that is mapped twice in a row, so that no packet ever
+// needs to be split at the wrap. Header-only and free of allocation and exceptions: it runs
+// inside the emulated machine's plugin, once or more per executed block.
+//
+// Shape: PtWriter is plain data in memory shared with the launcher, so that whatever the
+// program's death left unflushed (TNT bits) can be completed from outside.
+// Order: `pos` is advanced behind the bytes of a whole packet; the launcher reads it only
+// once the writing process is dead, or through aux_head, which the plugin publishes.
+// Units: bytes. `pos` counts from 0 and never wraps; the ring index is pos & mask.
+// Source: Intel SDM vol. 3, chapter "Intel Processor Trace", section "Packet Definitions".
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace tracectl::intel_pt {
+
+// The largest run of bytes written between two looks at `limit`.
+inline constexpr uint64_t kWriteMargin = 128;
+
+struct PtWriter {
+  uint8_t* base = nullptr;  // ring, mapped twice in a row
+  uint64_t mask = 0;        // ring size - 1
+  uint64_t pos = 0;
+  uint64_t limit = 0;    // at or beyond it the owner must look (PSB due, wakeup, full)
+  uint64_t last_ip = 0;  // IP compression base
+  uint32_t tnt = 1;      // pending TNT bits behind a leading 1
+};
+
+// Opcodes with IPBytes in bits 7:5.
+inline constexpr uint8_t kOpTip = 0x0d, kOpTipPge = 0x11, kOpTipPgd = 0x01, kOpFup = 0x1d;
+
+namespace detail {
+inline uint8_t* at(const PtWriter& w) { return w.base + (w.pos & w.mask); }
+inline void put16(uint8_t* p, uint16_t v) { std::memcpy(p, &v, 2); }
+inline void put64(uint8_t* p, uint64_t v) { std::memcpy(p, &v, 8); }
+}  // namespace detail
+
+// Writes out pending TNT bits as one short TNT packet (1 to 6 bits, oldest first).
+inline void flush_tnt(PtWriter& w) {
+  if (w.tnt == 1) return;
+  *detail::at(w) = static_cast<uint8_t>(w.tnt << 1);
+  w.pos += 1;
+  w.tnt = 1;
+}
+
+// One conditional branch, or one compressed return (taken). True when a packet was written.
+inline bool add_tnt(PtWriter& w, bool taken) {
+  const uint32_t bits = (w.tnt << 1) | static_cast<uint32_t>(taken);
+  w.tnt = bits;
+  if (__builtin_expect((bits & 64) == 0, 1)) return false;
+  *detail::at(w) = static_cast<uint8_t>(bits << 1);
+  w.pos += 1;
+  w.tnt = 1;
+  return true;
+}
+
+// TIP, TIP.PGE, TIP.PGD or FUP with the shortest IP that the last one allows.
+// The caller flushes TNT first.
+inline void put_ip(PtWriter& w, uint8_t op, uint64_t ip) {
+  uint8_t* p = detail::at(w);
+  const uint64_t change = ip ^ w.last_ip;
+  w.last_ip = ip;
+  detail::put64(p + 1, ip);
+  if ((change >> 16) == 0) {
+    *p = static_cast<uint8_t>(op | (1u << 5));
+    w.pos += 3;
+  } else if ((change >> 32) == 0) {
+    *p = static_cast<uint8_t>(op | (2u << 5));
+    w.pos += 5;
+  } else if (static_cast<uint64_t>(static_cast<int64_t>(ip << 16) >> 16) == ip) {
+    *p = static_cast<uint8_t>(op | (3u << 5));
+    w.pos += 7;
+  } else {
+    *p = static_cast<uint8_t>(op | (6u << 5));
+    w.pos += 9;
+  }
+}
+
+// TIP.PGD with the IP suppressed: trace stops, the target is not told.
+inline void put_pgd(PtWriter& w) {
+  *detail::at(w) = kOpTipPgd;
+  w.pos += 1;
+}
+
+// TSC: bits 55:0 of the time stamp counter.
+inline void put_tsc(PtWriter& w, uint64_t tsc) {
+  uint8_t* p = detail::at(w);
+  detail::put64(p + 1, tsc & 0x00ffffffffffffffull);
+  *p = 0x19;
+  w.pos += 8;
+}
+
+// CBR: core to bus ratio.
+inline void put_cbr(PtWriter& w, uint8_t ratio) {
+  uint8_t* p = detail::at(w);
+  detail::put16(p, 0x0302);
+  p[2] = ratio;
+  p[3] = 0;
+  w.pos += 4;
+}
+
+// MODE.Exec with CS.L = 1: 64-bit code.
+inline void put_mode_exec64(PtWriter& w) {
+  detail::put16(detail::at(w), 0x0199);
+  w.pos += 2;
+}
+
+// OVF: packets were lost in front of this one. The IP base is forgotten as at a PSB.
+inline void put_ovf(PtWriter& w) {
+  detail::put16(detail::at(w), 0xf302);
+  w.pos += 2;
+}
+
+// PSB+: where decoding may start. `ip` is the next instruction, or 0 while trace is off
+// (then no FUP). At most 16 + 8 + 4 + 2 + 9 + 2 = 41 bytes.
+inline void put_psb_plus(PtWriter& w, uint64_t tsc, bool with_tsc, uint8_t cbr, uint64_t ip) {
+  flush_tnt(w);
+  uint8_t* p = detail::at(w);
+  for (int i = 0; i < 8; ++i) detail::put16(p + 2 * i, 0x8202);
+  w.pos += 16;
+  w.last_ip = 0;
+  if (with_tsc) put_tsc(w, tsc);
+  put_cbr(w, cbr);
+  put_mode_exec64(w);
+  if (ip != 0) put_ip(w, kOpFup, ip);
+  detail::put16(detail::at(w), 0x2302);
+  w.pos += 2;
+}
+
+}  // namespace tracectl::intel_pt

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "cli/record_setup.hpp"
+
+#include <time.h>
+
+#include <map>
+#include <memory>
+
+#include "backends/intel_pt/metadata.hpp"
+#include "decode/symbols.hpp"
+#include "machines/emulated/protocol.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+// The emulated trace unit's TSC counts this clock's nanoseconds.
+uint64_t emulated_clock() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+std::string bytes_of_hex(const std::string& hex) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; };
+  std::string out;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) out.push_back(static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1])));
+  return out;
+}
+
+bool sits_in_code(const ResolvedTrigger& t) {
+  return t.kind != TriggerKind::tracepoint && t.kind != TriggerKind::event && t.where.form != CodeLocation::Form::address;
+}
+
+ModuleAnswer answer(const ResolvedPlan& plan, const std::string& path, std::vector<bool>& found) {
+  ModuleAnswer out;
+  const auto symbols = decode::Symbols::open(path);
+  if (!symbols) return out;
+  out.build_id = bytes_of_hex(symbols->build_id());
+  for (uint32_t i = 0; i < plan.triggers.size(); ++i) {
+    const auto& t = plan.triggers[i];
+    if (!sits_in_code(t) || !decode::object_matches(t.where.object, path, symbols->soname())) continue;
+    for (const uint64_t offset : symbols->resolve(t.where)) {
+      out.sites.push_back({i, offset});
+      found[i] = true;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string& directory) {
+  capture::WriterSetup setup;
+  setup.directory = directory;
+  setup.events.push_back(intel_pt::leader(plan.intel_pt, plan.start_paused, emulated::kLeaderId));
+  setup.events.push_back(intel_pt::sideband(emulated::kSidebandId));
+  for (size_t i = 0; i < plan.triggers.size(); ++i)
+    setup.events.push_back(intel_pt::trigger(plan.triggers[i].name, plan.triggers[i].action, emulated::kTriggerId + i));
+  setup.aux_info = intel_pt::aux_info();
+  setup.trace_clock = emulated_clock;
+  setup.command_line = plan.command;
+  setup.cpuid = "GenuineIntel,6,85,4";  // any model without errata decodes what the encoder writes
+  setup.plan_text = plan.source_text;
+  return setup;
+}
+
+ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<bool>& found) {
+  found.assign(plan.triggers.size(), false);
+  for (size_t i = 0; i < plan.triggers.size(); ++i) found[i] = !sits_in_code(plan.triggers[i]);
+  auto known = std::make_shared<std::map<std::string, ModuleAnswer>>();
+  return [&plan, &found, known](const std::string& path) {
+    const auto it = known->find(path);
+    if (it != known->end()) return it->second;
+    return known->emplace(path, answer(plan, path, found)).first->second;
+  };
+}
+
+capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& host, const capture::Writer& writer,
+                                  const emulated::Outcome* outcome) {
+  capture::CaptureSummary s;
+  s.plan = &plan;
+  s.host = &host;
+  s.command = plan.command;
+  for (size_t i = 0; i < plan.triggers.size(); ++i) s.event_ids.push_back({emulated::kTriggerId + i});
+  s.loss = writer.loss();
+  s.trace_bytes = writer.aux_bytes();
+  if (outcome == nullptr) return s;
+  s.windows = s.open_windows = 0;
+  for (const auto& t : outcome->threads) {
+    s.threads.push_back({t.idx, t.pid, t.tid, "", t.bytes});
+    *s.windows += t.windows;
+    *s.open_windows += t.open_window ? 1 : 0;
+  }
+  s.loss[LossKind::untraced_program] += outcome->untraced_execs + outcome->untraced_threads;
+  s.loss[LossKind::missed_trigger] += outcome->missed_returns;
+  s.loss[LossKind::undecodable] += outcome->unexplained;
+  return s;
+}
+
+}  // namespace tracectl::cli

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What a resolved plan becomes on the recording side: the events of the capture file, the
+// answers to "which triggers sit in this file?", the summary that capture.json keeps.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/capture/capture_json.hpp"
+#include "core/capture/writer.hpp"
+#include "core/host.hpp"
+#include "core/resolved_plan.hpp"
+#include "core/symbol_finder.hpp"
+#include "machines/emulated/launcher.hpp"
+
+namespace tracectl::cli {
+
+// Events, AUXTRACE_INFO, command line of an emulated Intel PT capture in `directory`.
+[[nodiscard]] capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string& directory);
+
+// Finds the plan's code triggers in files as they are mapped; symbols come from decode/.
+// `found` (one per trigger) is set when a trigger was placed at least once.
+[[nodiscard]] ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<bool>& found);
+
+// `outcome` null: the capture is being made.
+[[nodiscard]] capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& host, const capture::Writer& writer,
+                                                const emulated::Outcome* outcome);
+
+}  // namespace tracectl::cli

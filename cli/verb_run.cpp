@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// tracectl run: start a command under a plan, leave a capture. The command's output and
+// status are its own; what tracectl says goes to stderr behind "tracectl:".
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "cli/plan_options.hpp"
+#include "cli/record_setup.hpp"
+#include "core/units.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  tracectl run plan.toml -- ./app --its-options              trace under a plan\n"
+    "  tracectl run --window function=libc.so.6:qsort -- ./app    no plan file: one window\n"
+    "  tracectl run -- ./app                                      trace all of it\n"
+    "The capture is the directory tracectl.data (an older one moves to tracectl.data.old).\n"
+    "Exit code: the command's own (126 and 127 when it cannot be started, 128+N after signal N);\n"
+    "1 to 3 when tracectl refuses before the command starts; 4 with --fail-on-loss when trace was lost.";
+
+struct RunVerbOptions {
+  PlanOptions plan;
+  std::string output = "tracectl.data";
+  bool quiet = false;
+  bool fail_on_loss = false;
+};
+
+// One line, rewritten in place, on a terminal only.
+class Progress {
+ public:
+  explicit Progress(bool wanted) : on_(wanted && isatty(STDERR_FILENO) != 0) {}
+  void show(uint64_t bytes, size_t processes) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!on_ || now - begin_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(500)) return;
+    last_ = now;
+    shown_ = true;
+    fmt::print(stderr, "\rtracectl: {} of trace, {} process{} \x1b[K", print_size(bytes), processes, processes == 1 ? "" : "es");
+  }
+  ~Progress() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+ private:
+  bool on_, shown_ = false;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now(), last_ = begin_;
+};
+
+void warn_unplaced(const ResolvedPlan& plan, const std::vector<bool>& found) {
+  for (size_t i = 0; i < plan.triggers.size(); ++i)
+    if (!found[i])
+      fmt::print(stderr, "tracectl: warning: '{}' was never found: no file with code that the program mapped has it\n  hint: tracectl list symbols --program {} PATTERN\n",
+                 plan.triggers[i].on, plan.command.empty() ? "PROGRAM" : plan.command[0]);
+}
+
+void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const capture::CaptureSummary& s,
+                 const emulated::Outcome& outcome, const std::vector<bool>& found) {
+  warn_unplaced(plan, found);
+  for (size_t i = 0; i < kLossKinds; ++i)
+    if (s.loss.count[i] != 0) fmt::print(stderr, "tracectl: loss: {} {}\n", s.loss.count[i], kLossNames[i]);
+  if (!outcome.stop_reason.empty()) fmt::print(stderr, "tracectl: stopped by {}\n", outcome.stop_reason);
+  if (options.quiet) return;
+  const std::string windows = plan.triggers.empty() ? "" : fmt::format("{} windows, ", s.windows.value_or(0));
+  fmt::print(stderr, "tracectl: {}{} of trace of {} thread{} in {}; next: tracectl report{}\n", windows, print_size(s.trace_bytes),
+             s.threads.size(), s.threads.size() == 1 ? "" : "s", options.output,
+             options.output == "tracectl.data" ? "" : " " + options.output);
+}
+
+int status_of(const emulated::Outcome& outcome) {
+  return WIFSIGNALED(outcome.wait_status) ? 128 + WTERMSIG(outcome.wait_status) : WEXITSTATUS(outcome.wait_status);
+}
+
+Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
+  const ResolvedPlan& plan = loaded.plan;
+  auto writer = capture::Writer::create(emulated_setup(plan, options.output));
+  if (!writer) return tl::unexpected<Error>(writer.error());
+  if (auto r = writer->side_file("capture.json", capture_json(summarize(plan, loaded.host, *writer, nullptr))); !r)
+    return tl::unexpected<Error>(r.error());
+  std::vector<bool> found;
+  const auto finder = module_finder(plan, found);
+  emulated::RunOptions run_options;
+  if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
+  Result<emulated::Outcome> outcome = [&] {
+    Progress progress(!options.quiet);
+    run_options.progress = [&](uint64_t bytes, size_t processes) { progress.show(bytes, processes); };
+    return emulated::run_emulated(plan, loaded.host, finder, *writer, run_options);
+  }();
+  if (!outcome) return tl::unexpected<Error>(outcome.error());
+  if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
+  auto summary = summarize(plan, loaded.host, *writer, &*outcome);
+  summary.exit_status = status_of(*outcome);
+  if (auto r = writer->side_file("capture.json", capture_json(summary)); !r) return tl::unexpected<Error>(r.error());
+  if (!outcome->traced)
+    return fail(fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),
+                "tracectl doctor says whether QEMU and the plugin fit together");
+  say_outcome(options, plan, summary, *outcome, found);
+  if (options.fail_on_loss && summary.loss.any()) return 4;
+  return status_of(*outcome);
+}
+
+int run_run(const RunVerbOptions& options) {
+  const auto loaded = load_plan(options.plan);
+  if (!loaded) return report_error(loaded.error());
+  if (loaded->plan.machine == MachineKind::kernel)
+    return report_error({ErrorKind::unsupported, "this version of tracectl cannot record on the kernel machine yet",
+                         "set machine = \"emulated\" in [trace], or use --machine emulated; `tracectl check` prints the equal perf record line"});
+  emulated::CannotStart reason;
+  if (!emulated::can_start(loaded->plan.command, reason)) {
+    report_error({ErrorKind::failed, reason.why, reason.hint});
+    return reason.status;
+  }
+  if (loaded->plan.backend != BackendKind::intel_pt)
+    return report_error({ErrorKind::unsupported, "this version of tracectl emulates Intel PT only", "trace an x86-64 program"});
+  if (!options.quiet) fmt::print(stderr, "tracectl: {} machine: {}\n", name_of(loaded->plan.machine), loaded->plan.machine_why);
+  const auto status = record(options, *loaded);
+  return status ? *status : report_error(status.error());
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, VerbRun& run) {
+  auto options = std::make_shared<RunVerbOptions>();
+  CLI::App* verb = app.add_subcommand("run", "start a command under a plan and leave a capture");
+  add_plan_options(*verb, options->plan);
+  verb->add_option("-o,--output", options->output, "directory of the capture")->capture_default_str();
+  verb->add_flag("-q,--quiet", options->quiet, "say nothing but warnings and losses");
+  verb->add_flag("--fail-on-loss", options->fail_on_loss, "exit with 4 when trace was lost");
+  verb->footer(kFooter);
+  verb->callback([options, &run] { run = [options] { return run_run(*options); }; });
+}
+
+}  // namespace tracectl::cli

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Session: opened events while they record. It owns the drain loop: channels (one data ring
+// and one AUX buffer each) are read in rounds and appended to a capture. Asio says when;
+// the machine that opened the channels says what else to watch.
+//
+// Order: of each channel the data ring is drained before the AUX buffer that it describes,
+// and a round ends when every channel was visited.
+// Errors: a writer that fails (ENOSPC) ends the session; run() returns its error.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/capture/writer.hpp"
+#include "core/perf/aux_buffer.hpp"
+#include "core/perf/data_ring.hpp"
+#include "core/resolved_plan.hpp"
+#include "core/result.hpp"
+
+namespace tracectl {
+
+struct Channel {
+  uint32_t idx = 0;
+  int32_t pid = -1, tid = -1, cpu = -1;
+  perf::DataRing data;
+  perf::AuxBuffer aux;
+  std::function<void()> space_given;  // after space went back to the writer; may be empty
+};
+
+class Session {
+ public:
+  Session(capture::Writer& writer, const Limits& limits);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void add(Channel channel);
+  // Drains it a last time and forgets it.
+  void remove(uint32_t idx);
+  // Everything readable now, as one round.
+  void drain();
+
+  // Calls `fn` whenever `fd` is readable (the fd stays the caller's), until it returns false.
+  void watch(int fd, std::function<bool()> fn);
+  // Calls `fn` on this signal instead of its default.
+  void on_signal(int number, std::function<void()> fn);
+  // Calls `fn` after every drain: progress, limits of the machine.
+  void after_drain(std::function<void()> fn);
+
+  // Runs until stop(), a limit, or an error.
+  Result<> run();
+  void stop();
+  [[nodiscard]] const std::string& stop_reason() const;  // "" or the limit that was reached
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tracectl

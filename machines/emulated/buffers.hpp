@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The buffers of one traced thread, seen from the launcher: the memfd of protocol.hpp.
+#pragma once
+
+#include <cstdint>
+
+#include "core/capture/writer.hpp"
+#include "core/fd.hpp"
+#include "core/result.hpp"
+#include "core/session.hpp"
+#include "machines/emulated/protocol.hpp"
+
+namespace tracectl::emulated {
+
+class ThreadBuffers {
+ public:
+  static Result<ThreadBuffers> create(uint32_t idx, int32_t pid, int32_t tid, uint64_t data_size, uint64_t aux_size);
+  ThreadBuffers(ThreadBuffers&&) noexcept;
+  ThreadBuffers& operator=(ThreadBuffers&&) = delete;
+  ~ThreadBuffers();
+
+  [[nodiscard]] int memory() const { return fd_.get(); }
+  void forget_memory() { fd_.reset(); }  // once it was sent
+  [[nodiscard]] ThreadState& state() const;
+  [[nodiscard]] Channel channel() const;
+  [[nodiscard]] uint32_t idx() const { return idx_; }
+  [[nodiscard]] int32_t pid() const { return pid_; }
+  [[nodiscard]] int32_t tid() const { return tid_; }
+  [[nodiscard]] uint64_t aux_size() const { return aux_size_; }
+  // Tells a waiting thread that there is space again.
+  void wake() const;
+  // The thread is dead and said no goodbye: what it had not published, its pending TNT bits
+  // and the end of trace (FUP, TIP.PGD) go to the capture, with their AUX and EXIT records.
+  // Both rings must have been drained.
+  Result<> complete(capture::Writer& writer) const;
+
+ private:
+  ThreadBuffers() = default;
+  Fd fd_;
+  void* map_ = nullptr;
+  uint64_t data_size_ = 0, aux_size_ = 0;
+  uint32_t idx_ = 0;
+  int32_t pid_ = 0, tid_ = 0;
+};
+
+}  // namespace tracectl::emulated

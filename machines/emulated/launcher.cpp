@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/launcher.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/futex.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <thread>
+
+#include "machines/emulated/program_file.hpp"
+#include "machines/emulated/server.hpp"
+
+namespace tracectl::emulated {
+namespace {
+
+// Turns the session page's doorbell (a futex, so that the traced program keeps no descriptor
+// of ours) into an eventfd for the session's loop.
+class Doorbell {
+ public:
+  explicit Doorbell(SessionPage& page) : page_(page), fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { listen(); }) {}
+  ~Doorbell() {
+    over_ = true;
+    page_.doorbell.fetch_add(1);
+    syscall(SYS_futex, &page_.doorbell, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+    thread_.join();
+  }
+  Doorbell(const Doorbell&) = delete;
+  Doorbell& operator=(const Doorbell&) = delete;
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  void acknowledge() const {
+    uint64_t n = 0;
+    [[maybe_unused]] const ssize_t r = read(fd_.get(), &n, sizeof n);
+  }
+
+ private:
+  void listen() {
+    uint32_t seen = 0;
+    while (!over_) {
+      page_.launcher_waits.store(1);  // seq_cst: pairs with the plugin's bump-then-look
+      if (page_.doorbell.load() == seen) {
+        const timespec t{0, 200000000};
+        syscall(SYS_futex, &page_.doorbell, FUTEX_WAIT, seen, &t, nullptr, 0);
+      }
+      page_.launcher_waits.store(0);
+      if (page_.doorbell.load() == seen) continue;
+      seen = page_.doorbell.load();
+      const uint64_t one = 1;
+      [[maybe_unused]] const ssize_t r = write(fd_.get(), &one, sizeof one);
+    }
+  }
+
+  SessionPage& page_;
+  Fd fd_;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+std::string find_in_path(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  const char* env = getenv("PATH");
+  const std::string path = env != nullptr ? env : "/usr/local/bin:/usr/bin:/bin";
+  std::string unusable;
+  for (size_t at = 0; at <= path.size();) {
+    const size_t end = std::min(path.find(':', at), path.size());
+    const std::string candidate = (end == at ? "." : path.substr(at, end - at)) + "/" + name;
+    struct stat st{};
+    if (stat(candidate.c_str(), &st) == 0 && S_ISREG(st.st_mode)) {
+      if (access(candidate.c_str(), X_OK) == 0) return candidate;
+      unusable = candidate;
+    }
+    at = end + 1;
+  }
+  return unusable;
+}
+
+// Between fork and exec: only what is async-signal-safe.
+[[noreturn]] void become(const char* qemu, char* const* arguments, pid_t launcher) {
+  prctl(PR_SET_PDEATHSIG, 0);
+  (void)launcher;
+  execv(qemu, arguments);
+  _exit(126);
+}
+
+pid_t start(const HostFacts& host, const std::vector<std::string>& command, const std::string& plugin) {
+  Command c{find_in_path(command[0]), command[0], {command.begin() + 1, command.end()}};
+  prepare_program(c);
+  auto arguments = qemu_arguments(host.qemu_x86_64.path, plugin, c);
+  const auto pointers = exec_pointers(arguments);
+  const pid_t pid = fork();
+  if (pid == 0) become(host.qemu_x86_64.path.c_str(), pointers.data(), getppid());
+  return pid;
+}
+
+// The terminal sends SIGINT and SIGQUIT to the command too: it decides what they mean. A
+// SIGTERM or SIGHUP comes to us alone, and is passed on.
+void pass_signals(Session& session, pid_t child) {
+  for (const int number : {SIGINT, SIGQUIT}) session.on_signal(number, [] {});
+  for (const int number : {SIGTERM, SIGHUP}) session.on_signal(number, [child, number] { kill(child, number); });
+}
+
+Result<Outcome> record(Server& server, Session& session, pid_t child, const RunOptions& options, capture::Writer& writer) {
+  Outcome out;
+  bool ended = false;
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  if (!pidfd) return fail_errno(fmt::format("watching process {}", child), "tracectl needs Linux 5.3 or later (pidfd_open)");
+  session.watch(pidfd.get(), [&] {
+    waitpid(child, &out.wait_status, 0);
+    ended = true;
+    session.stop();
+    return false;
+  });
+  Doorbell doorbell(server.page());
+  session.watch(doorbell.fd(), [&] {
+    doorbell.acknowledge();
+    session.drain();
+    server.reap_done();
+    return true;
+  });
+  session.after_drain([&] {
+    if (options.progress) options.progress(writer.aux_bytes(), server.live_processes());
+  });
+  pass_signals(session, child);
+  auto result = session.run();
+  server.page().stop = 1;
+  out.stop_reason = session.stop_reason();
+  server.finish_all();
+  if (!ended) waitpid(child, &out.wait_status, 0);  // it runs on, untraced, to its own end
+  server.report(out);
+  if (!result) return tl::unexpected<Error>(result.error());
+  return out;
+}
+
+}  // namespace
+
+bool can_start(const std::vector<std::string>& command, CannotStart& out) {
+  if (command.empty()) {
+    out = {static_cast<int>(ErrorKind::usage), "no command to run", "put it behind --: tracectl run plan.toml -- ./app"};
+    return false;
+  }
+  Command c{find_in_path(command[0]), command[0], {}};
+  struct stat st{};
+  if (c.file.empty() || stat(c.file.c_str(), &st) != 0) {
+    out = {127, fmt::format("cannot run '{}': no such program", command[0]), "give its path, or check PATH"};
+    return false;
+  }
+  if (!S_ISREG(st.st_mode) || access(c.file.c_str(), X_OK) != 0) {
+    out = {126, fmt::format("cannot run '{}': not an executable file", c.file), "chmod +x " + c.file};
+    return false;
+  }
+  const ProgramKind kind = prepare_program(c);
+  if (kind == ProgramKind::refused) {
+    out = {126, fmt::format("cannot run '{}': not a program that execve takes (or its interpreter is missing)", c.file), ""};
+    return false;
+  }
+  if (kind == ProgramKind::foreign) {
+    out = {static_cast<int>(ErrorKind::unsupported),
+           fmt::format("'{}' cannot run on the emulated machine: no x86-64 ELF program that we may read, or set-user-ID", c.file),
+           "trace an x86-64 program; `tracectl doctor` lists what this machine can do"};
+    return false;
+  }
+  return true;
+}
+
+Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
+                             const RunOptions& options) {
+  if (host.qemu_x86_64.path.empty())
+    return fail_unsupported("the emulated machine needs QEMU user mode, and qemu-x86_64 is not in PATH", "apt-get install qemu-user");
+  if (host.plugin_path.empty())
+    return fail_unsupported("tracectl's QEMU plugin (tracectl-qemu-plugin.so) was not found", "build it with ./dev build, or set TRACECTL_PLUGIN");
+  if (plan.triggers.size() > 64) return fail_unsupported(fmt::format("{} triggers; the emulated machine takes 64", plan.triggers.size()));
+  Session session(writer, plan.limits);
+  Server server(plan, host, modules, writer, session);
+  if (auto r = server.open(); !r) return tl::unexpected<Error>(r.error());
+  const pid_t child = start(host, plan.command, server.plugin_option(options.test_log));
+  if (child < 0) return fail_errno("starting " + host.qemu_x86_64.path);
+  return record(server, session, child, options, writer);
+}
+
+}  // namespace tracectl::emulated

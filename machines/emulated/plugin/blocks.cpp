@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/plugin/blocks.hpp"
+
+#include "backends/intel_pt/insn.hpp"
+#include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/qemu_api.hpp"
+
+namespace tracectl::plugin {
+namespace {
+
+using decode::BranchKind;
+
+constexpr uint64_t kPageMask = ~4095ull;
+
+Ending ending_of(BranchKind k) {
+  switch (k) {
+    case BranchKind::cond:
+      return Ending::cond;
+    case BranchKind::jump:
+      return Ending::direct;
+    case BranchKind::call:
+      return Ending::call;
+    case BranchKind::indirect_jump:
+      return Ending::indirect;
+    case BranchKind::indirect_call:
+      return Ending::indirect_call;
+    case BranchKind::ret:
+      return Ending::ret;
+    case BranchKind::syscall:
+      return Ending::syscall;
+    case BranchKind::far:
+      return Ending::far;
+    case BranchKind::none:
+      break;
+  }
+  return Ending::none;
+}
+
+// Walks the block's instructions in guest memory; adds each address to `addresses`.
+// QEMU 7.2 still lists an instruction that it gave back because it crosses the end of the
+// page of the block's first byte (target/i386/tcg/translate.c, i386_tr_translate_insn): the
+// first instruction alone may do that.
+Block describe(const qemu_plugin_tb* tb, std::vector<uint64_t>& addresses) {
+  Block b;
+  b.pc = b.fall = b.last = qemu_plugin_tb_vaddr(tb);
+  const size_t n = qemu_plugin_tb_n_insns(tb);
+  uint64_t at = b.pc;
+  for (size_t i = 0; i < n; ++i) {
+    const uint64_t room = ((at & kPageMask) == (b.pc & kPageMask) && i > 0) ? (b.pc & kPageMask) + 4096 - at : 15;
+    const auto insn = intel_pt::decode_insn(reinterpret_cast<const uint8_t*>(at), room < 15 ? room : 15, at);
+    if (insn.size == 0) break;
+    if (i > 0 && ((at + insn.size - 1) & kPageMask) != (b.pc & kPageMask)) break;
+    addresses.push_back(at);
+    b.last = at;
+    b.insns = static_cast<uint32_t>(i + 1);
+    b.ending = ending_of(insn.kind);
+    b.target = insn.target;
+    b.rep = insn.rep;
+    at += insn.size;
+    b.fall = at;
+    if (insn.kind != BranchKind::none) break;
+  }
+  return b;
+}
+
+bool same(const Block& a, const Block& b) {
+  return a.pc == b.pc && a.fall == b.fall && a.last == b.last && a.target == b.target && a.insns == b.insns &&
+         a.ending == b.ending && a.rep == b.rep;
+}
+
+// The kept block equal to `made`, or a new one. Under g.mutex.
+Block* intern(const Block& made) {
+  Block*& head = g.blocks[made.pc];
+  for (Block* b = head; b != nullptr; b = b->same_pc)
+    if (same(*b, made)) return b;
+  auto* b = new Block(made);
+  b->same_pc = head;
+  head = b;
+  return b;
+}
+
+bool is_handler(uint64_t pc) {
+  for (const auto& h : g.handlers)
+    if (h.handler == pc) return true;
+  return false;
+}
+
+}  // namespace
+
+void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
+  static thread_local std::vector<uint64_t> addresses;
+  addresses.clear();
+  const Block made = describe(tb, addresses);
+  Block* b = nullptr;
+  {
+    const std::lock_guard lock(g.mutex);
+    b = intern(made);
+    b->flags = static_cast<uint8_t>((g.sites.count(b->pc) != 0 ? kSiteAtStart : 0) | (is_handler(b->pc) ? kHandler : 0));
+    for (size_t i = 1; !g.sites.empty() && i < addresses.size(); ++i)
+      if (g.sites.count(addresses[i]) != 0)
+        qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, i), tracectl_insn_entry, 0,
+                                               reinterpret_cast<void*>(addresses[i]));
+  }
+  qemu_plugin_register_vcpu_tb_exec_cb(tb, tracectl_block_entry, 0, b);
+}
+
+void mark_handler(uint64_t pc) {
+  const auto it = g.blocks.find(pc);
+  if (it == g.blocks.end()) return;
+  for (Block* b = it->second; b != nullptr; b = b->same_pc) b->flags |= kHandler;
+}
+
+}  // namespace tracectl::plugin

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/plugin/flow.hpp"
+
+#include "machines/emulated/plugin/link.hpp"
+#include "machines/emulated/plugin/log.hpp"
+#include "machines/emulated/plugin/output.hpp"
+#include "machines/emulated/plugin/program.hpp"
+#include "machines/emulated/plugin/triggers.hpp"
+
+namespace tracectl::plugin {
+
+using namespace intel_pt;
+
+namespace {
+
+void push_return(ThreadState* s, uint64_t address) {
+  // A call of the next instruction only reads the IP; it is never returned from (SDM, "Indirect
+  // Transfer Compression for Returns").
+  s->calls_top = (s->calls_top + 1) % emulated::kReturnDepth;
+  s->returns[s->calls_top] = address;
+  if (s->calls < emulated::kReturnDepth) ++s->calls;
+}
+
+void settle_tip(ThreadState* s, uint64_t ip) {
+  flush_tnt(s->pt);
+  put_ip(s->pt, kOpTip, ip);
+  look_if_due(s, ip);
+}
+
+void settle_return(ThreadState* s, uint64_t ip) {
+  if (s->calls != 0 && s->returns[s->calls_top] == ip && g.config.return_compression != 0) {
+    s->calls_top = (s->calls_top + emulated::kReturnDepth - 1) % emulated::kReturnDepth;
+    --s->calls;
+    if (add_tnt(s->pt, true)) look_if_due(s, ip);
+    return;
+  }
+  // At a return that is not compressed perf's decoder pops an entry and libipt's does not:
+  // nothing pushed before it may be used again.
+  s->calls = 0;
+  settle_tip(s, ip);
+}
+
+// The block was left before its end and goes on inside itself: QEMU steps over an atomic
+// instruction, or translates again behind a store into its own code. Nothing to tell.
+bool continues_inside(const Block* p, uint64_t ip) { return ip > p->pc && ip < p->fall; }
+
+bool is_fault_signal(uint64_t signal) {
+  return signal == 4 || signal == 5 || signal == 7 || signal == 8 || signal == 11;  // ILL TRAP BUS FPE SEGV
+}
+
+// A handler's first block: is this a delivery? The frame on the stack must be QEMU's own.
+bool is_delivery(const Block* b, const void* env) {
+  const uint64_t signal = reg(env, kRdi), stack = reg(env, kRsp);
+  if (signal == 0 || signal > 64 || reg(env, kRdx) != stack + 8) return false;
+  const auto& h = g.handlers[signal];
+  return h.handler == b->pc && load64(stack) == h.restorer;
+}
+
+// Where the interrupted code was to go on. Frame: return address, then ucontext with flags,
+// link, stack (40 bytes) and the registers, rip the seventeenth (asm/sigcontext.h).
+uint64_t interrupted_ip(const void* env) { return load64(reg(env, kRsp) + 8 + 40 + 16 * 8); }
+
+void deliver_signal(ThreadState* s, const Block* p, const void* env) {
+  if (s->enabled == 0) return;
+  const uint64_t ip = interrupted_ip(env);
+  const bool inside = ip >= p->pc && ip < p->fall;
+  if (!(inside && is_fault_signal(reg(env, kRdi)))) settle(s, p, ip);
+  if (s->enabled != 0) disable_at(s, ip);
+}
+
+}  // namespace
+
+bool settle(ThreadState* s, const Block* p, uint64_t ip) {
+  switch (p->ending) {
+    case Ending::cond:
+      if (ip != p->fall && ip != p->target) return continues_inside(p, ip);
+      if (add_tnt(s->pt, ip != p->fall)) look_if_due(s, ip);
+      return true;
+    case Ending::call:
+      if (ip == p->target && ip != p->fall) push_return(s, p->fall);
+      [[fallthrough]];
+    case Ending::direct:
+      return ip == p->target || continues_inside(p, ip);
+    case Ending::indirect_call:
+      settle_tip(s, ip);
+      push_return(s, p->fall);
+      return true;
+    case Ending::indirect:
+      settle_tip(s, ip);
+      return true;
+    case Ending::ret:
+      settle_return(s, ip);
+      return true;
+    case Ending::none:
+      return ip == p->fall || (p->rep && ip == p->last) || continues_inside(p, ip);
+    case Ending::syscall:
+    case Ending::far:
+      disable_at(s, 0);
+      return true;
+  }
+  return false;
+}
+
+void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* env) {
+  Thread* t = thread_of(s);
+  if (t->dead) return;
+  if ((b->flags & kHandler) != 0 && is_delivery(b, env)) {
+    if (p != nullptr) deliver_signal(s, p, env);
+  } else if (s->enabled != 0 && p != nullptr && !settle(s, p, b->pc)) {
+    // Unexplained: an asynchronous branch is what a decoder can follow.
+    g.session->unexplained.fetch_add(1);
+    flush_tnt(s->pt);
+    put_ip(s->pt, kOpFup, p->fall);
+    put_ip(s->pt, kOpTip, b->pc);
+    look_if_due(s, b->pc);
+  }
+  t->rep_again = p != nullptr && p->rep && b->pc == p->last;
+  if (s->return_probes != 0 && p != nullptr && p->ending == Ending::ret) check_returns(s, b->pc, reg(env, kRsp));
+  if ((b->flags & kSiteAtStart) != 0 && !t->rep_again) hit_sites(s, b->pc, p, env);
+  if (s->enabled == 0 && s->paused == 0) enable_at(s, b->pc);
+}
+
+}  // namespace tracectl::plugin
+
+using namespace tracectl::plugin;
+using namespace tracectl::intel_pt;
+
+extern "C" __attribute__((visibility("hidden"))) void tracectl_on_block(unsigned, void* data, void* env) {
+  const auto* b = static_cast<const Block*>(data);
+  ThreadState* s = tls_state;
+  if (__builtin_expect(s == nullptr, 0)) {
+    s = start_thread(b, env);
+    if (s == nullptr) return;
+  }
+  const auto* p = static_cast<const Block*>(s->previous);
+  s->previous = b;
+  s->current_ip = b->pc;
+  if (__builtin_expect(g.log[0] != 0, 0)) log_block(s, p, b, env);
+  if (__builtin_expect((s->enabled ^ 1) | b->flags, 0)) {
+    // Paused and nothing here could resume: the common case outside windows.
+    if (s->paused != 0 && b->flags == 0 && s->return_probes == 0) return;
+    return enter_slowly(s, p, b, env);
+  }
+  switch (p->ending) {  // the frequent ones; enter_slowly has them all
+    case Ending::cond: {
+      const bool fell = b->pc == p->fall;
+      if (__builtin_expect(!fell && b->pc != p->target, 0)) return enter_slowly(s, p, b, env);
+      if (add_tnt(s->pt, !fell)) look_if_due(s, b->pc);
+      return;
+    }
+    case Ending::none:
+      if (__builtin_expect(b->pc != p->fall, 0)) return enter_slowly(s, p, b, env);
+      return;
+    case Ending::direct:
+      if (__builtin_expect(b->pc != p->target, 0)) return enter_slowly(s, p, b, env);
+      return;
+    default:
+      if (s->return_probes != 0) return enter_slowly(s, p, b, env);
+      if (__builtin_expect(!settle(s, p, b->pc), 0)) enter_slowly(s, p, b, env);
+      if (__builtin_expect(s->enabled == 0, 0)) enter_slowly(s, p, b, env);
+  }
+}
+
+// QEMU calls these from translated code. Its CPU state pointer is TCG's fixed register:
+// rbp on x86-64 hosts, x19 on AArch64 hosts (tcg/*/tcg-target.h, TCG_AREG0).
+#if defined(__x86_64__)
+asm(R"(
+  .text
+  .globl tracectl_block_entry
+  .hidden tracectl_block_entry
+  .type tracectl_block_entry, @function
+tracectl_block_entry:
+  mov %rbp, %rdx
+  jmp tracectl_on_block
+  .size tracectl_block_entry, . - tracectl_block_entry
+  .globl tracectl_insn_entry
+  .hidden tracectl_insn_entry
+  .type tracectl_insn_entry, @function
+tracectl_insn_entry:
+  mov %rbp, %rdx
+  jmp tracectl_on_insn
+  .size tracectl_insn_entry, . - tracectl_insn_entry
+)");
+#elif defined(__aarch64__)
+asm(R"(
+  .text
+  .globl tracectl_block_entry
+  .hidden tracectl_block_entry
+tracectl_block_entry:
+  mov x2, x19
+  b tracectl_on_block
+  .globl tracectl_insn_entry
+  .hidden tracectl_insn_entry
+tracectl_insn_entry:
+  mov x2, x19
+  b tracectl_on_insn
+)");
+#else
+#error "the emulated machine knows x86-64 and AArch64 hosts"
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Control flow: what one block following another means in packets.
+//
+// A block callback means "entered", so each one settles how its predecessor ended: a TNT bit,
+// a TIP, nothing. Signals are recognised at their handler's first block; the frame that QEMU
+// laid on the guest's stack says which instruction was interrupted.
+//
+// `env` is QEMU's CPU state. TCG keeps it in a fixed host register while translated code
+// runs, and at the start of a block every guest register is in memory; its first member is
+// the array of general registers. The plugin checks this at the program's first block and
+// stays inert where it does not hold. See docs/design/reading-the-guest.md.
+#pragma once
+
+#include <cstdint>
+
+#include "machines/emulated/plugin/state.hpp"
+
+namespace tracectl::plugin {
+
+// Guest general registers by x86's own numbering.
+enum Register { kRcx = 1, kRdx = 2, kRsp = 4, kRsi = 6, kRdi = 7 };
+inline uint64_t reg(const void* env, Register r) { return static_cast<const uint64_t*>(env)[r]; }
+// guest_base is 0 for 64-bit guests: a guest address is a host address.
+inline uint64_t load64(uint64_t address) { return *reinterpret_cast<const uint64_t*>(address); }
+
+// The predecessor `p` went on at `ip`: its last packet. False when nothing explains it.
+bool settle(ThreadState* s, const Block* p, uint64_t ip);
+// Everything that is not "traced block follows traced block": signals, triggers, pause, start.
+void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* env);
+
+}  // namespace tracectl::plugin
+
+extern "C" {
+// Called by QEMU for each block through block_entry, which adds the host register that holds env.
+void tracectl_on_block(unsigned vcpu, void* data, void* env);
+void tracectl_block_entry(unsigned vcpu, void* data);
+void tracectl_on_insn(unsigned vcpu, void* data, void* env);
+void tracectl_insn_entry(unsigned vcpu, void* data);
+}

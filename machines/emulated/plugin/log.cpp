@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/plugin/log.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "backends/intel_pt/insn.hpp"
+#include "machines/emulated/plugin/flow.hpp"
+
+namespace tracectl::plugin {
+namespace {
+
+constexpr uint64_t kBasis = 0xcbf29ce484222325ull, kPrime = 0x100000001b3ull;
+
+void add(Thread* t, uint64_t address) {
+  t->log_hash = (t->log_hash ^ address) * kPrime;
+  ++t->log_count;
+}
+
+// Instructions of `p` from `from` up to (not with) `until`.
+void add_block(Thread* t, const Block* p, uint64_t from, uint64_t until) {
+  for (uint64_t at = p->pc; at < p->fall && at < until;) {
+    const auto insn = intel_pt::decode_insn(reinterpret_cast<const uint8_t*>(at), std::min<uint64_t>(15, p->fall - at), at);
+    if (insn.size == 0) return;
+    if (at >= from) add(t, at);
+    at += insn.size;
+  }
+}
+
+}  // namespace
+
+void log_block(ThreadState* s, const Block* p, const Block* b, const void*) {
+  Thread* t = thread_of(s);
+  if (t->log_count == 0) t->log_hash = kBasis;
+  if (p == nullptr) return;
+  // A rep instruction that goes on, or a block left in its middle, is told by its successor.
+  const bool rep = p->rep && b->pc == p->last;
+  const bool inside = p->ending == Ending::none && b->pc > p->pc && b->pc < p->fall;
+  add_block(t, p, p->pc, rep ? p->last : inside ? b->pc : p->fall);
+}
+
+void log_finish(ThreadState* s) {
+  Thread* t = thread_of(s);
+  const auto* p = static_cast<const Block*>(s->previous);
+  if (p != nullptr) add_block(t, p, p->pc, p->fall);
+  s->previous = nullptr;
+  char line[96];
+  const int n = std::snprintf(line, sizeof line, "%d %llu %016llx\n", t->tid, static_cast<unsigned long long>(t->log_count),
+                              static_cast<unsigned long long>(t->log_hash));
+  const int saved = errno;
+  const int fd = open(g.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd >= 0) {
+    [[maybe_unused]] const ssize_t written = write(fd, line, static_cast<size_t>(n));
+    close(fd);
+  }
+  errno = saved;
+}
+
+}  // namespace tracectl::plugin

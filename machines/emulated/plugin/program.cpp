@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/plugin/program.hpp"
+
+#include <elf.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/guest_start.hpp"
+#include "machines/emulated/plugin/link.hpp"
+#include "machines/emulated/plugin/log.hpp"
+#include "machines/emulated/plugin/output.hpp"
+#include "machines/emulated/plugin/triggers.hpp"
+
+namespace tracectl::plugin {
+
+using emulated::ThreadOrigin;
+
+namespace {
+
+// What a forked child takes over from the thread that forked.
+struct Inherited {
+  bool valid = false;
+  int32_t pid = 0, tid = 0;
+  const void* previous = nullptr;
+  std::vector<ReturnProbe> returns;
+} inherited;
+
+// A state without buffers for threads that run untraced.
+ThreadState* dark_state() {
+  auto* t = new Thread;
+  auto* s = new ThreadState;
+  t->state = s;
+  t->dead = true;
+  t->pid = getpid();
+  t->tid = gettid_now();
+  s->owner = t;
+  s->paused = 1;
+  return s;
+}
+
+void put_start_records(ThreadState* s, ThreadOrigin origin, int32_t parent_pid, int32_t parent_tid) {
+  const Thread* t = thread_of(s);
+  const auto u = [](int32_t v) { return static_cast<uint32_t>(v); };
+  char record[128];
+  if (origin != ThreadOrigin::program)
+    put_record(s, record,
+               perf::build_fork(record, sizeof record, sample_id(s, emulated::kSidebandId), u(t->pid), u(parent_pid),
+                                u(t->tid), u(parent_tid)));
+  put_record(s, record, perf::build_itrace_start(record, sizeof record, sample_id(s, emulated::kLeaderId)));
+}
+
+ThreadState* attach(ThreadOrigin origin, int32_t parent_pid, int32_t parent_tid) {
+  Thread* t =
+      g.session->stop.load(std::memory_order_relaxed) != 0 ? nullptr : request_thread(origin, parent_pid, parent_tid);
+  if (t == nullptr) {
+    g.session->untraced_threads.fetch_add(1);
+    tls_state = dark_state();
+    return tls_state;
+  }
+  ThreadState* s = t->state;
+  s->paused = g.config.start_paused;
+  if (g.exec && origin == ThreadOrigin::program) s->paused = g.paused_at_exec ? 1 : 0;
+  tls_state = s;
+  return s;
+}
+
+void map_image(ThreadState* s, const GuestImage& image) {
+  for (const auto& seg : image.code)
+    map_code(s, seg.address, seg.size, seg.file_offset, image.path, PROT_READ | PROT_EXEC, MAP_PRIVATE);
+}
+
+const char* base_name(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash != nullptr ? slash + 1 : path;
+}
+
+// The program's first block: who it is and what QEMU's loader mapped.
+ThreadState* start_program(const void* env) {
+  g.started = true;
+  GuestStart start{};
+  if (!read_guest_start(reg(env, kRsp), start)) {
+    g.session->unexplained.fetch_add(1);
+    tls_state = dark_state();
+    return tls_state;
+  }
+  ThreadState* s = attach(ThreadOrigin::program, getppid(), getppid());
+  const char* name = base_name(start.program.path);
+  prctl(PR_SET_NAME, name);
+  rename_thread(s, name, true);
+  put_start_records(s, ThreadOrigin::program, 0, 0);
+  map_image(s, start.program);
+  if (start.interpreter.path[0] != 0) map_image(s, start.interpreter);
+  if (g.exec) {
+    const int64_t ret = 0;
+    const uint64_t args[6] = {};
+    hit_syscall(s, 59, args, &ret);  // execve's return, which only the new program can see
+  }
+  return s;
+}
+
+}  // namespace
+
+ThreadState* start_forked() {
+  const int32_t parent = inherited.pid;
+  ThreadState* s = attach(ThreadOrigin::fork, parent, inherited.tid);
+  s->previous = inherited.previous;
+  thread_of(s)->returns = inherited.returns;
+  s->return_probes = thread_of(s)->dead ? 0 : static_cast<uint32_t>(inherited.returns.size());
+  inherited = {};
+  put_start_records(s, ThreadOrigin::fork, parent, parent);
+  return s;
+}
+
+ThreadState* start_thread(const Block* b, const void* env) {
+  if (!g.started) {
+    ThreadState* s = start_program(env);
+    const std::lock_guard lock(g.mutex);
+    if (g.sites.count(b->pc) != 0) const_cast<Block*>(b)->flags |= kSiteAtStart;  // translated before we knew
+    return s;
+  }
+  if (inherited.valid) return start_forked();
+  const auto pid = static_cast<int32_t>(getpid());
+  ThreadState* s = attach(ThreadOrigin::clone, pid, pid);
+  put_start_records(s, ThreadOrigin::clone, pid, pid);
+  return s;
+}
+
+void finish_thread(ThreadState* s) {
+  Thread* t = thread_of(s);
+  if (t->dead) return;
+  publish(s);
+  const auto pid = static_cast<uint32_t>(t->pid), tid = static_cast<uint32_t>(t->tid);
+  char record[96];
+  put_record(s, record, perf::build_exit(record, sizeof record, sample_id(s, emulated::kSidebandId), pid, pid, tid, tid));
+  leave_program(s);
+}
+
+void leave_program(ThreadState* s) {
+  Thread* t = thread_of(s);
+  if (g.log[0] != 0) log_finish(s);
+  if (t->dead) return;
+  publish(s);
+  t->dead = true;
+  s->done.store(1);  // seq_cst: behind everything published
+  ring_doorbell();
+}
+
+void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_offset, const char* path, uint32_t prot,
+              uint32_t flags) {
+  Module module;
+  const bool known = ask_module(path, module);
+  perf::Mapping m;
+  m.address = address;
+  m.length = size;
+  m.file_offset = file_offset;
+  m.prot = prot;
+  m.flags = flags;
+  m.name = path;
+  m.build_id = module.build_id;
+  m.build_id_size = known ? module.build_id_size : 0;
+  char record[4096 + 256];
+  put_record(s, record, perf::build_mmap2(record, sizeof record, sample_id(s, emulated::kSidebandId), m));
+  const std::lock_guard lock(g.mutex);
+  for (const auto& site : module.sites) {
+    if (site.file_offset < file_offset || site.file_offset >= file_offset + size) continue;
+    auto& list = g.sites[address + (site.file_offset - file_offset)];
+    bool there = false;
+    for (const uint32_t i : list) there = there || i == site.trigger;
+    if (!there) list.push_back(site.trigger);
+  }
+}
+
+void rename_thread(ThreadState* s, const char* name, bool exec) {
+  char comm[16] = {};
+  std::strncpy(comm, name, sizeof comm - 1);
+  char record[96];
+  put_record(s, record, perf::build_comm(record, sizeof record, sample_id(s, emulated::kSidebandId), comm, exec));
+}
+
+void install_fork_handlers() {
+  pthread_atfork([] { g.mutex.lock(); }, [] { g.mutex.unlock(); },
+                 [] {
+                   g.mutex.unlock();
+                   const ThreadState* s = tls_state;
+                   tls_state = nullptr;
+                   if (s == nullptr) return;
+                   Thread* t = thread_of(const_cast<ThreadState*>(s));
+                   inherited = {true, t->pid, t->tid, s->previous, t->returns};
+                 });
+}
+
+}  // namespace tracectl::plugin

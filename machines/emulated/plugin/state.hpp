@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The plugin's own state: the process (what the launcher said, which code is where) and one
+// Thread per guest thread. All of it lives inside the traced program's QEMU process.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "core/perf/uapi.hpp"
+#include "core/resolved_plan.hpp"
+#include "machines/emulated/protocol.hpp"
+
+namespace tracectl::plugin {
+
+using emulated::SessionPage;
+using emulated::ThreadState;
+using emulated::WireTrigger;
+
+// How a block ends, in the order of frequency; close to decode::BranchKind.
+enum class Ending : uint8_t { none, cond, direct, call, indirect, indirect_call, ret, syscall, far };
+
+enum BlockFlag : uint8_t {
+  kSiteAtStart = 1,  // a trigger sits on the first instruction
+  kHandler = 2,      // the address of a signal handler
+};
+
+// One translated block, as the trace unit sees it. Blocks are never freed: an equal one is
+// reused when QEMU translates again.
+struct Block {
+  uint64_t pc = 0, fall = 0;  // first byte; first byte behind the last instruction
+  uint64_t last = 0;          // last instruction
+  uint64_t target = 0;        // direct and conditional branches
+  uint32_t insns = 0;
+  Ending ending = Ending::none;
+  uint8_t flags = 0;
+  bool rep = false;  // the last instruction is a rep string instruction
+  Block* same_pc = nullptr;
+};
+
+struct ReturnProbe {
+  uint64_t address = 0;  // where the function returns to
+  uint64_t stack = 0;    // guest RSP at its entry (the return address lies there)
+  uint32_t trigger = 0;
+};
+
+struct Thread {
+  ThreadState* state = nullptr;
+  perf_event_mmap_page* page = nullptr;
+  uint8_t* data = nullptr;
+  uint64_t data_size = 0, aux_size = 0;
+  void* map = nullptr;  // page, data ring, state
+  size_t map_size = 0;
+  int32_t pid = 0, tid = 0;
+  bool dead = false;       // no buffers: this thread is not traced
+  bool rep_again = false;  // the block just entered repeats a rep instruction
+  std::vector<ReturnProbe> returns;
+  uint64_t syscall_args[6] = {};
+  uint32_t periods[64] = {};
+  uint64_t log_count = 0, log_hash = 0;  // only with log=
+};
+
+struct Mapping {
+  uint64_t address = 0, size = 0, file_offset = 0;
+};
+
+struct Process {
+  bool attached = false;  // the launcher answered
+  bool started = false;   // the first block has run
+  bool exec = false;      // this program replaced a traced one
+  bool paused_at_exec = false;
+  char socket[108] = {};
+  char log[256] = {};  // tests: where digests go
+  SessionPage* session = nullptr;
+  emulated::HelloReply config{};
+  std::vector<WireTrigger> triggers;
+  std::vector<FilterOp> filters;
+  std::vector<char> pool;
+  std::vector<uint32_t> on_enter[512], on_exit[512];  // triggers by system call
+  bool any_syscall_trigger = false;
+  std::mutex mutex;                                           // guards what follows; held across fork
+  std::unordered_map<uint64_t, std::vector<uint32_t>> sites;  // address → triggers
+  std::unordered_map<uint64_t, Block*> blocks;                // by pc
+  struct Handler {
+    uint64_t handler = 0, restorer = 0;
+  } handlers[65];
+};
+
+extern Process& g;
+// The traced thread's state; null before its first block and after a fork.
+extern thread_local ThreadState* tls_state __attribute__((tls_model("initial-exec")));
+
+inline Thread* thread_of(ThreadState* s) { return static_cast<Thread*>(s->owner); }
+
+}  // namespace tracectl::plugin

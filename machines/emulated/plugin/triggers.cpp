@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/plugin/triggers.hpp"
+
+#include <sys/prctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "core/filter_eval.hpp"
+#include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/link.hpp"
+#include "machines/emulated/plugin/output.hpp"
+
+namespace tracectl::plugin {
+
+namespace {
+
+constexpr size_t kMaxReturns = 4096;
+
+// Period and limit: does this hit count?
+bool admit(Thread* t, uint32_t index) {
+  const WireTrigger& w = g.triggers[index];
+  if (w.period > 1 && ++t->periods[index] < w.period) return false;
+  t->periods[index] = 0;
+  if (w.limit == ~0ull) return true;
+  return g.session->hits[index].fetch_add(1) < w.limit;
+}
+
+void write_sample(ThreadState* s, uint32_t index, uint64_t ip) {
+  char record[96];
+  const auto sid = sample_id(s, emulated::kTriggerId + index);
+  put_record(s, record, perf::build_sample(record, sizeof record, sid, ip));
+}
+
+void fire(ThreadState* s, uint32_t index, uint64_t ip) {
+  if (!admit(thread_of(s), index)) return;
+  const auto action = static_cast<Action>(g.triggers[index].action);
+  if (action == Action::pause) {
+    if (s->enabled != 0) disable_at(s, ip);
+    s->paused = 1;
+  }
+  write_sample(s, index, ip);
+  if (action == Action::resume && s->paused != 0) {
+    s->paused = 0;
+    ++s->windows;
+  }
+}
+
+// A call puts its return address where an older probe's lay: that frame was left without a return.
+void drop_overlaid(ThreadState* s, Thread* t, uint64_t stack) {
+  while (!t->returns.empty() && t->returns.back().stack == stack) {
+    t->returns.pop_back();
+    g.session->missed_returns.fetch_add(1);
+  }
+  s->return_probes = static_cast<uint32_t>(t->returns.size());
+}
+
+void arm_return(ThreadState* s, uint32_t index, uint64_t stack) {
+  Thread* t = thread_of(s);
+  if (t->returns.size() >= kMaxReturns) {
+    t->returns.erase(t->returns.begin());
+    g.session->missed_returns.fetch_add(1);
+  }
+  t->returns.push_back({load64(stack), stack, index});
+  s->return_probes = static_cast<uint32_t>(t->returns.size());
+}
+
+bool read_guest_string(uint64_t address, char* out, size_t size) {
+  // process_vm_readv on ourselves: an unmapped address is an error, not a fault.
+  size_t n = 0;
+  while (n + 1 < size) {
+    const size_t page_left = 4096 - ((address + n) & 4095), want = page_left < size - 1 - n ? page_left : size - 1 - n;
+    iovec to{out + n, want}, from{reinterpret_cast<void*>(address + n), want};
+    if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != static_cast<ssize_t>(want)) break;
+    for (size_t i = 0; i < want; ++i)
+      if (out[n + i] == 0) return true;
+    n += want;
+  }
+  out[n] = 0;
+  return n > 0;
+}
+
+bool passes(const WireTrigger& w, Thread* t, int64_t number, const uint64_t* args, const int64_t* ret) {
+  if (w.filter_count == 0) return true;
+  char comm[17] = {};
+  prctl(PR_GET_NAME, comm);
+  FilterInput in{};
+  in.args = args;
+  in.ret = ret != nullptr ? *ret : 0;
+  in.syscall_nr = static_cast<int>(number);
+  in.pid = t->tid;
+  in.comm = comm;
+  in.cpu = 0;
+  in.read_string = read_guest_string;
+  return filter_eval(&g.filters[w.filter_first], w.filter_count, g.pool.data() + w.pool_offset, in);
+}
+
+}  // namespace
+
+void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env) {
+  std::vector<uint32_t> here;
+  {
+    const std::lock_guard lock(g.mutex);
+    const auto it = g.sites.find(ip);
+    if (it == g.sites.end()) return;
+    here = it->second;
+  }
+  const uint64_t stack = reg(env, kRsp);
+  const bool called = p != nullptr && (p->ending == Ending::call || p->ending == Ending::indirect_call);
+  if (called && s->return_probes != 0) drop_overlaid(s, thread_of(s), stack);
+  for (const uint32_t index : here) {
+    if (g.triggers[index].kind == static_cast<uint8_t>(TriggerKind::uretprobe))
+      arm_return(s, index, stack);
+    else
+      fire(s, index, ip);
+  }
+}
+
+void check_returns(ThreadState* s, uint64_t ip, uint64_t stack) {
+  Thread* t = thread_of(s);
+  auto& all = t->returns;
+  // The return popped its address (8 bytes), and with `ret imm16` its arguments too.
+  size_t i = all.size();
+  while (i > 0 && !(all[i - 1].address == ip && stack > all[i - 1].stack && stack - all[i - 1].stack <= 8 + 0xffff)) --i;
+  if (i == 0) return;
+  const uint64_t frame = all[i - 1].stack;
+  // Probes above it were left by longjmp or an exception.
+  if (i < all.size()) g.session->missed_returns.fetch_add(all.size() - i);
+  all.resize(i);
+  // A tail call leaves several probes on one frame; they return together, innermost first.
+  while (!all.empty() && all.back().stack == frame) {
+    const uint32_t index = all.back().trigger;
+    all.pop_back();
+    fire(s, index, ip);
+  }
+  s->return_probes = static_cast<uint32_t>(all.size());
+}
+
+void hit_syscall(ThreadState* s, int64_t number, const uint64_t* args, const int64_t* ret) {
+  if (number < 0 || number >= 512) return;
+  const auto& list = ret != nullptr ? g.on_exit[number] : g.on_enter[number];
+  const auto* p = static_cast<const Block*>(s->previous);
+  for (const uint32_t index : list)
+    if (passes(g.triggers[index], thread_of(s), number, args, ret)) fire(s, index, p != nullptr ? p->fall : 0);
+}
+
+}  // namespace tracectl::plugin
+
+extern "C" __attribute__((visibility("hidden"))) void tracectl_on_insn(unsigned, void* data, void* env) {
+  using namespace tracectl::plugin;
+  ThreadState* s = tls_state;
+  if (s == nullptr || thread_of(s)->dead) return;
+  const auto ip = reinterpret_cast<uint64_t>(data);
+  hit_sites(s, ip, nullptr, env);
+  if (s->enabled == 0 && s->paused == 0) enable_at(s, ip);
+}

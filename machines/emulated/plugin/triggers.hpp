@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Triggers inside the traced program: sites in code, pending return probes, system calls.
+// Semantics are the kernel's: a pause acts before its sample is written, a resume behind it;
+// both are idempotent; a filter that says no means no hit at all.
+// Source: kernel/events/core.c, __perf_event_overflow; kernel/events/uprobes.c.
+#pragma once
+
+#include <cstdint>
+
+#include "machines/emulated/plugin/state.hpp"
+
+namespace tracectl::plugin {
+
+// All triggers at `ip`, in the plan's order. `p`: the block that led here, or null.
+void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env);
+// A return to `ip` with the stack pointer at `stack`: pending return probes that it ends.
+void check_returns(ThreadState* s, uint64_t ip, uint64_t stack);
+// A system call was entered (ret null) or left.
+void hit_syscall(ThreadState* s, int64_t number, const uint64_t* args, const int64_t* ret);
+
+}  // namespace tracectl::plugin

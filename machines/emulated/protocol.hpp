@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+// What launcher and plugin share: the messages on the session's socket, the session page and
+// the layout of a thread's buffers. Both sides are built from this file; kProtocolVersion
+// tells a plugin of another build apart.
+//
+// No descriptor stays open in the traced program (it may close or reuse any number): each
+// message opens a connection to an abstract socket, memory comes as a memfd that is mapped
+// and closed, and wakeups are futexes in shared memory.
+//
+// Shape of a thread's memfd, all offsets multiples of the page size:
+//
+//   0             struct perf_event_mmap_page   (data_head, aux_head, ... as the kernel has them)
+//   page          data ring, data_size bytes
+//   page + data   ThreadState                   (kStateSize bytes)
+//   ... + state   AUX ring, aux_size bytes      (the plugin maps it twice in a row)
+//
+// Source: include/uapi/linux/perf_event.h; unix(7), memfd_create(2), futex(2).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "backends/intel_pt/encoder.hpp"
+#include "core/filter.hpp"
+
+namespace tracectl::emulated {
+
+inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr uint64_t kPageSize = 4096;
+inline constexpr uint64_t kStateSize = 4096;
+inline constexpr uint32_t kMaxPath = 4096;
+
+// Ids of the events in the capture; a trigger's is kTriggerId + its index.
+inline constexpr uint64_t kLeaderId = 1, kSidebandId = 2, kTriggerId = 16;
+
+// The session page: one per session, mapped by launcher and every traced process.
+struct SessionPage {
+  std::atomic<uint32_t> doorbell;  // futex: bumped when the launcher should look
+  std::atomic<uint32_t> launcher_waits;
+  std::atomic<uint32_t> stop;              // 1: the session is over, programs run on untraced
+  std::atomic<uint32_t> launcher_pid;      // a waiting program looks whether it still lives
+  std::atomic<uint64_t> untraced_execs;    // programs of another architecture, set-user-ID
+  std::atomic<uint64_t> untraced_threads;  // threads that could not reach the launcher
+  std::atomic<uint64_t> unexplained;       // control flow that the plugin could not explain
+  std::atomic<uint64_t> missed_returns;    // probed functions left by longjmp or an exception
+  std::atomic<uint64_t> hits[64];          // per trigger, for `limit`
+};
+static_assert(sizeof(SessionPage) <= kPageSize);
+
+// Per thread, in shared memory: what the launcher needs to complete a trace whose thread died.
+struct alignas(64) ThreadState {
+  intel_pt::PtWriter pt;
+  uint64_t current_ip = 0;         // start of the block entered last
+  uint64_t last_time = 0;          // ns; times in one thread strictly ascend
+  uint32_t enabled = 0;            // packets are being generated (between PGE and PGD)
+  uint32_t paused = 0;             // aux_paused
+  std::atomic<uint32_t> done{0};   // the thread ended; everything is published
+  std::atomic<uint32_t> space{0};  // futex: bumped when the launcher gave space back
+  std::atomic<uint32_t> space_waits{0};
+  uint64_t published = 0;  // pt.pos at the last publish
+  uint64_t last_psb = 0;   // pt.pos behind the last PSB+
+  uint64_t windows = 0;    // resumes that found the event paused
+  // Only the plugin looks at what follows.
+  const void* previous = nullptr;  // Block entered last
+  void* owner = nullptr;           // Thread
+  uint32_t return_probes = 0;      // pending ones
+  uint32_t calls = 0;              // return compression: entries in `returns`, at most kReturnDepth
+  uint32_t calls_top = 0;
+  uint64_t returns[32] = {};
+};
+inline constexpr uint32_t kReturnDepth = 32;
+static_assert(sizeof(ThreadState) <= kStateSize);
+
+enum class Request : uint32_t { hello = 1, thread = 2, module = 3 };
+
+struct RequestHeader {
+  Request what;
+  uint32_t version;
+  int32_t pid, tid;
+};
+
+// hello → HelloReply, triggers, filter ops and texts; the session page as descriptor.
+struct HelloRequest {
+  RequestHeader h;
+  uint32_t exec;  // 1: this program replaced a traced one
+};
+
+struct WireTrigger {
+  uint8_t kind;    // TriggerKind
+  uint8_t action;  // Action
+  uint8_t syscall_exit;
+  uint8_t raw_syscall;  // raw_syscalls:*: every call
+  int32_t syscall_nr;
+  uint64_t address;  // form address, else 0
+  uint64_t limit;    // ~0: none
+  uint64_t period;
+  uint32_t filter_first, filter_count;  // into the filter ops of the reply
+  uint32_t pool_offset;                 // of this trigger's texts
+  uint32_t reserved;
+};
+
+struct HelloReply {
+  uint32_t version;
+  uint32_t trigger_count, filter_count, pool_size;
+  uint32_t start_paused;
+  uint32_t follow;
+  uint32_t tsc;  // TSC packets wanted
+  uint32_t return_compression;
+  uint64_t psb_bytes;   // distance of PSBs
+  uint64_t wakeup;      // aux_watermark, bytes
+  char qemu[kMaxPath];  // for execve
+  char plugin[kMaxPath];
+};
+
+enum class ThreadOrigin : uint32_t { program = 0, fork = 1, clone = 2 };
+
+struct ThreadRequest {
+  RequestHeader h;
+  ThreadOrigin origin;
+  int32_t parent_pid, parent_tid;
+};
+
+// thread → ThreadReply and the thread's memfd.
+struct ThreadReply {
+  uint32_t idx;
+  uint32_t refused;  // 1: no buffer to be had
+  uint64_t data_size, aux_size;
+};
+
+// module → ModuleReply, then `count` WireSites.
+struct ModuleRequest {
+  RequestHeader h;
+  char path[kMaxPath];
+};
+
+struct WireSite {
+  uint32_t trigger;
+  uint32_t reserved;
+  uint64_t file_offset;
+};
+
+struct ModuleReply {
+  uint32_t count;
+  uint32_t build_id_size;
+  uint8_t build_id[20];
+  uint32_t reserved;
+};
+
+inline constexpr uint32_t kMaxMessage = 128 * 1024;
+
+}  // namespace tracectl::emulated

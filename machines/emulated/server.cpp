@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/server.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <bit>
+#include <climits>
+#include <cstring>
+#include <random>
+
+#include "machines/emulated/wire.hpp"
+
+namespace tracectl::emulated {
+namespace {
+
+constexpr uint64_t kSmallestAux = 16 * kPageSize;
+constexpr int kRequestTimeoutMs = 1000;
+
+bool send_reply(int fd, const std::string& reply, int memory) {
+  iovec io{const_cast<char*>(reply.data()), reply.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr m{};
+  m.msg_iov = &io;
+  m.msg_iovlen = 1;
+  if (memory >= 0) {
+    m.msg_control = control;
+    m.msg_controllen = sizeof control;
+    cmsghdr* c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(c), &memory, sizeof(int));
+  }
+  return sendmsg(fd, &m, MSG_NOSIGNAL) == static_cast<ssize_t>(reply.size());
+}
+
+template <class T>
+bool take(const std::vector<char>& message, ssize_t n, T& out) {
+  if (n != static_cast<ssize_t>(sizeof out)) return false;
+  std::memcpy(&out, message.data(), sizeof out);
+  return true;
+}
+
+}  // namespace
+
+Server::Server(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
+               Session& session)
+    : plan_(plan), host_(host), modules_(modules), writer_(writer), session_(session) {}
+
+Server::~Server() {
+  if (page_ != nullptr) munmap(page_, kPageSize);
+}
+
+Result<> Server::open() {
+  page_memory_ = Fd(memfd_create("tracectl-session", MFD_CLOEXEC));
+  if (!page_memory_ || ftruncate(page_memory_.get(), kPageSize) != 0) return fail_errno("making the session page");
+  void* map = mmap(nullptr, kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, page_memory_.get(), 0);
+  if (map == MAP_FAILED) return fail_errno("mapping the session page");
+  page_ = static_cast<SessionPage*>(map);
+  page_->launcher_pid = static_cast<uint32_t>(getpid());
+  std::random_device random;
+  name_ = fmt::format("tracectl-{}-{:08x}{:08x}", getpid(), random(), random());
+  listener_ = Fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + 1, name_.data(), name_.size());
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name_.size());
+  if (!listener_ || bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_.get(), 512) != 0)
+    return fail_errno("listening on the abstract socket @" + name_);
+  session_.watch(listener_.get(), [this] { return accept_one(); });
+  return {};
+}
+
+std::string Server::plugin_option(const std::string& test_log) const {
+  std::string out = host_.plugin_path + ",socket=" + name_;
+  if (!test_log.empty()) out += ",log=" + test_log;
+  return out;
+}
+
+bool Server::accept_one() {
+  const Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (fd && trusted(fd.get())) answer(fd.get());
+  return true;
+}
+
+// Anybody may connect to an abstract socket: only our own user's processes are served, and
+// for root those that run our QEMU (a traced program may give up its rights).
+bool Server::trusted(int fd) const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  if (peer.uid == geteuid()) return true;
+  char exe[PATH_MAX] = {}, qemu[PATH_MAX] = {};
+  const bool known = readlink(fmt::format("/proc/{}/exe", peer.pid).c_str(), exe, sizeof exe - 1) > 0 &&
+                     realpath(host_.qemu_x86_64.path.c_str(), qemu) != nullptr;
+  return known && std::strcmp(exe, qemu) == 0;
+}
+
+void Server::answer(int fd) {
+  pollfd ready{fd, POLLIN, 0};
+  if (poll(&ready, 1, kRequestTimeoutMs) != 1) return;
+  std::vector<char> message(sizeof(ModuleRequest));
+  const ssize_t n = recv(fd, message.data(), message.size(), MSG_TRUNC);
+  RequestHeader h{};
+  if (n < static_cast<ssize_t>(sizeof h) || n > static_cast<ssize_t>(message.size())) return;
+  std::memcpy(&h, message.data(), sizeof h);
+  std::string reply;
+  int memory = -1;
+  HelloRequest hello_request{};
+  ThreadRequest thread_request{};
+  ModuleRequest module_request{};
+  if (h.version == kProtocolVersion && h.what == Request::hello && take(message, n, hello_request))
+    reply = hello(hello_request, &memory);
+  else if (h.version == kProtocolVersion && h.what == Request::thread && take(message, n, thread_request))
+    reply = thread(thread_request, &memory);
+  else if (h.version == kProtocolVersion && h.what == Request::module && take(message, n, module_request))
+    reply = module(module_request);
+  if (!reply.empty()) send_reply(fd, reply, memory);
+  if (h.what == Request::thread && memory >= 0 && !threads_.empty()) threads_.rbegin()->second->forget_memory();
+}
+
+std::string Server::hello(const HelloRequest& request, int* memory) {
+  said_hello_ = true;
+  if (request.exec != 0) finish_process(request.h.pid);  // the threads of the program before are gone
+  follow_process(request.h.pid);
+  *memory = page_memory_.get();
+  return hello_reply(plan_, host_);
+}
+
+uint64_t Server::aux_size_for_next() const {
+  uint64_t used = 0;
+  for (const auto& [idx, t] : threads_) used += t->aux_size();
+  const uint64_t left = plan_.buffer.total > used ? plan_.buffer.total - used : 0;
+  return left >= plan_.buffer.aux_size ? plan_.buffer.aux_size : std::bit_floor(left);
+}
+
+std::string Server::thread(const ThreadRequest& request, int* memory) {
+  ThreadReply reply{};
+  reap_done();
+  follow_process(request.h.pid);
+  const uint64_t aux_size = aux_size_for_next();
+  reply.refused = 1;
+  if (aux_size >= kSmallestAux) {
+    auto made = ThreadBuffers::create(next_idx_, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size);
+    if (made) {
+      reply = {next_idx_, 0, plan_.buffer.data_size, aux_size};
+      auto buffers = std::make_unique<ThreadBuffers>(std::move(*made));
+      Channel channel = buffers->channel();
+      channel.space_given = [b = buffers.get()] { b->wake(); };
+      session_.add(std::move(channel));
+      *memory = buffers->memory();
+      threads_.emplace(next_idx_++, std::move(buffers));
+    }
+  }
+  return {reinterpret_cast<const char*>(&reply), sizeof reply};
+}
+
+std::string Server::module(const ModuleRequest& request) const {
+  const std::string path(request.path, strnlen(request.path, sizeof request.path));
+  return module_reply(modules_ ? modules_(path) : ModuleAnswer{});
+}
+
+void Server::follow_process(int32_t pid) {
+  if (processes_.count(pid) != 0) return;
+  Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd) return;
+  session_.watch(fd.get(), [this, pid] {
+    finish_process(pid);
+    processes_.erase(pid);
+    return false;
+  });
+  processes_.emplace(pid, std::move(fd));
+}
+
+void Server::finish_process(int32_t pid) {
+  std::vector<uint32_t> theirs;
+  for (const auto& [idx, t] : threads_)
+    if (t->pid() == pid) theirs.push_back(idx);
+  for (const uint32_t idx : theirs) finish_thread(idx);
+}
+
+void Server::finish_thread(uint32_t idx) {
+  const auto it = threads_.find(idx);
+  ThreadBuffers& t = *it->second;
+  session_.remove(idx);
+  const ThreadState& s = t.state();
+  const bool said = s.done.load() != 0;
+  ThreadFacts facts{t.pid(), t.tid(), idx, s.pt.pos, s.windows, s.windows != 0 && s.paused == 0, !said};
+  if (!said) (void)t.complete(writer_);  // a writer that fails says so again at the next drain
+  finished_.push_back(facts);
+  threads_.erase(it);
+}
+
+void Server::reap_done() {
+  std::vector<uint32_t> done;
+  for (const auto& [idx, t] : threads_)
+    if (t->state().done.load() != 0) done.push_back(idx);
+  for (const uint32_t idx : done) finish_thread(idx);
+}
+
+void Server::finish_all() {
+  while (!threads_.empty()) finish_thread(threads_.begin()->first);
+}
+
+void Server::report(Outcome& out) const {
+  out.traced = said_hello_;
+  out.threads = finished_;
+  out.untraced_execs = page_->untraced_execs;
+  out.untraced_threads = page_->untraced_threads;
+  out.missed_returns = page_->missed_returns;
+  out.unexplained = page_->unexplained;
+  for (size_t i = 0; i < plan_.triggers.size() && i < std::size(page_->hits); ++i) out.hits.push_back(page_->hits[i]);
+}
+
+}  // namespace tracectl::emulated

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The launcher's side of protocol.hpp: answers the plugin's requests and keeps the buffers of
+// every traced thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/session.hpp"
+#include "core/symbol_finder.hpp"
+#include "machines/emulated/buffers.hpp"
+#include "machines/emulated/launcher.hpp"
+
+namespace tracectl::emulated {
+
+class Server {
+ public:
+  Server(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer, Session& session);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Listens on an abstract socket and makes the session page.
+  Result<> open();
+  [[nodiscard]] std::string plugin_option(const std::string& test_log) const;
+  [[nodiscard]] SessionPage& page() const { return *page_; }
+  [[nodiscard]] bool said_hello() const { return said_hello_; }
+  [[nodiscard]] size_t live_processes() const { return processes_.size(); }
+
+  // Threads that said they are done: their buffers go back.
+  void reap_done();
+  // The session ends: what is left is drained and completed as it stands.
+  void finish_all();
+  // Fills in what the server knows.
+  void report(Outcome& out) const;
+
+ private:
+  bool accept_one();
+  void answer(int fd);
+  std::string hello(const HelloRequest& request, int* memory);
+  std::string thread(const ThreadRequest& request, int* memory);
+  std::string module(const ModuleRequest& request) const;
+  void follow_process(int32_t pid);
+  void finish_process(int32_t pid);
+  void finish_thread(uint32_t idx);
+  [[nodiscard]] uint64_t aux_size_for_next() const;
+  [[nodiscard]] bool trusted(int fd) const;
+
+  const ResolvedPlan& plan_;
+  const HostFacts& host_;
+  const ModuleFinder& modules_;
+  capture::Writer& writer_;
+  Session& session_;
+  Fd listener_, page_memory_;
+  SessionPage* page_ = nullptr;
+  std::string name_;
+  bool said_hello_ = false;
+  uint32_t next_idx_ = 0;
+  std::map<uint32_t, std::unique_ptr<ThreadBuffers>> threads_;
+  std::map<int32_t, Fd> processes_;  // pid → pidfd
+  std::vector<ThreadFacts> finished_;
+};
+
+}  // namespace tracectl::emulated

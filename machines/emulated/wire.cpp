@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/wire.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "machines/emulated/protocol.hpp"
+
+namespace tracectl::emulated {
+namespace {
+
+template <class T>
+void append(std::string& out, const T& value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void copy_path(char (&out)[kMaxPath], const std::string& path) {
+  const size_t n = std::min(path.size(), sizeof out - 1);
+  std::memcpy(out, path.data(), n);
+  out[n] = 0;
+}
+
+WireTrigger wire_trigger(const ResolvedTrigger& t) {
+  WireTrigger w{};
+  w.kind = static_cast<uint8_t>(t.kind);
+  w.action = static_cast<uint8_t>(t.action);
+  w.syscall_exit = t.syscall_exit ? 1 : 0;
+  w.raw_syscall = t.kind == TriggerKind::tracepoint && t.syscall_nr < 0 ? 1 : 0;
+  w.syscall_nr = t.syscall_nr;
+  w.address = t.where.form == CodeLocation::Form::address ? t.where.address : 0;
+  w.limit = t.limit.value_or(~0ull);
+  w.period = t.period;
+  return w;
+}
+
+}  // namespace
+
+std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host) {
+  HelloReply reply{};
+  std::string triggers, filters, pool;
+  for (const auto& t : plan.triggers) {
+    WireTrigger w = wire_trigger(t);
+    w.filter_first = static_cast<uint32_t>(filters.size() / sizeof(FilterOp));
+    w.filter_count = static_cast<uint32_t>(t.filter.ops.size());
+    w.pool_offset = static_cast<uint32_t>(pool.size());
+    for (const auto& op : t.filter.ops) append(filters, op);
+    pool += t.filter.pool;
+    append(triggers, w);
+  }
+  pool.push_back('\0');
+  reply.version = kProtocolVersion;
+  reply.trigger_count = static_cast<uint32_t>(plan.triggers.size());
+  reply.filter_count = static_cast<uint32_t>(filters.size() / sizeof(FilterOp));
+  reply.pool_size = static_cast<uint32_t>(pool.size());
+  reply.start_paused = plan.start_paused ? 1 : 0;
+  reply.follow = plan.follow ? 1 : 0;
+  reply.tsc = plan.intel_pt.tsc ? 1 : 0;
+  reply.return_compression = plan.intel_pt.noretcomp ? 0 : 1;
+  reply.psb_bytes = 1ull << (plan.intel_pt.psb_period + 11);
+  reply.wakeup = plan.buffer.wakeup;
+  copy_path(reply.qemu, host.qemu_x86_64.path);
+  copy_path(reply.plugin, host.plugin_path);
+  std::string out;
+  append(out, reply);
+  return out + triggers + filters + pool;
+}
+
+std::string module_reply(const ModuleAnswer& answer) {
+  ModuleReply reply{};
+  const size_t room = (kMaxMessage - sizeof reply) / sizeof(WireSite);
+  reply.count = static_cast<uint32_t>(std::min(answer.sites.size(), room));
+  reply.build_id_size = static_cast<uint32_t>(std::min<size_t>(answer.build_id.size(), sizeof reply.build_id));
+  std::memcpy(reply.build_id, answer.build_id.data(), reply.build_id_size);
+  std::string out;
+  append(out, reply);
+  for (uint32_t i = 0; i < reply.count; ++i) append(out, WireSite{answer.sites[i].trigger, 0, answer.sites[i].file_offset});
+  return out;
+}
+
+}  // namespace tracectl::emulated
