@@ -10,23 +10,40 @@
 
 namespace tracectl::views {
 
-// Passes what lies in window `number` (from 1); stops behind it.
+// Passes what lies in window `number` (from 1); stops the decoder behind it, and at once in
+// a stream of another thread.
 class OnlyWindow final : public decode::ItemSink {
  public:
   OnlyWindow(const StreamContext& context, uint64_t number, decode::ItemSink& next)
-      : cursor_(context), number_(number), next_(next) {}
-  bool on_block(const decode::Stamp& s, const decode::Block& b) override { return !inside(s) || next_.on_block(s, b); }
-  bool on_event(const decode::Stamp& s, const decode::Event& e) override { return !inside(s) || next_.on_event(s, e); }
-  bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return !inside(s) || next_.on_loss(s, l); }
+      : context_(context), cursor_(context), number_(number), next_(next) {
+    const auto& all = context.windows->all();
+    if (number >= 1 && number <= all.size()) window_ = &all[number - 1];
+  }
+  bool on_block(const decode::Stamp& s, const decode::Block& b) override {
+    return inside(s) ? next_.on_block(s, b) : !behind(s);
+  }
+  bool on_event(const decode::Stamp& s, const decode::Event& e) override {
+    return inside(s) ? next_.on_event(s, e) : !behind(s);
+  }
+  bool on_loss(const decode::Stamp& s, const decode::Loss& l) override {
+    return inside(s) ? next_.on_loss(s, l) : !behind(s);
+  }
 
  private:
   bool inside(const decode::Stamp& s) {
     const decode::Window* w = cursor_.at(s.time);
     return w != nullptr && w->number == number_;
   }
+  [[nodiscard]] bool behind(const decode::Stamp& s) const {
+    if (window_ == nullptr) return true;
+    if (context_.tid >= 0 && window_->tid != context_.tid) return true;
+    return !window_->open && s.time > window_->end;
+  }
+  const StreamContext& context_;
   WindowCursor cursor_;
   uint64_t number_;
   decode::ItemSink& next_;
+  const decode::Window* window_ = nullptr;
 };
 
 // Keeps the last blocks of a stream; replay() hands them on.
