@@ -23,7 +23,7 @@ namespace tracectl::cli {
 [[nodiscard]] ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<bool>& found);
 
 // `outcome` null: the capture is being made.
-[[nodiscard]] capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& host, const capture::Writer& writer,
-                                                const emulated::Outcome* outcome);
+[[nodiscard]] capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& host,
+                                                const capture::Writer& writer, const emulated::Outcome* outcome);
 
 }  // namespace tracectl::cli

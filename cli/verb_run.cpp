@@ -41,7 +41,8 @@ class Progress {
     if (!on_ || now - begin_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(500)) return;
     last_ = now;
     shown_ = true;
-    fmt::print(stderr, "\rtracectl: {} of trace, {} process{} \x1b[K", print_size(bytes), processes, processes == 1 ? "" : "es");
+    fmt::print(stderr, "\rtracectl: {} of trace, {} process{} \x1b[K", print_size(bytes), processes,
+               processes == 1 ? "" : "es");
   }
   ~Progress() {
     if (shown_) std::fputs("\r\x1b[K", stderr);
@@ -57,7 +58,9 @@ class Progress {
 void warn_unplaced(const ResolvedPlan& plan, const std::vector<bool>& found) {
   for (size_t i = 0; i < plan.triggers.size(); ++i)
     if (!found[i])
-      fmt::print(stderr, "tracectl: warning: '{}' was never found: no file with code that the program mapped has it\n  hint: tracectl list symbols --program {} PATTERN\n",
+      fmt::print(stderr,
+                 "tracectl: warning: '{}' was never found: no file with code that the program mapped has it\n  hint: "
+                 "tracectl list symbols --program {} PATTERN\n",
                  plan.triggers[i].on, plan.command.empty() ? "PROGRAM" : plan.command[0]);
 }
 
@@ -69,8 +72,8 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
   if (!outcome.stop_reason.empty()) fmt::print(stderr, "tracectl: stopped by {}\n", outcome.stop_reason);
   if (options.quiet) return;
   const std::string windows = plan.triggers.empty() ? "" : fmt::format("{} windows, ", s.windows.value_or(0));
-  fmt::print(stderr, "tracectl: {}{} of trace of {} thread{} in {}; next: tracectl report{}\n", windows, print_size(s.trace_bytes),
-             s.threads.size(), s.threads.size() == 1 ? "" : "s", options.output,
+  fmt::print(stderr, "tracectl: {}{} of trace of {} thread{} in {}; next: tracectl report{}\n", windows,
+             print_size(s.trace_bytes), s.threads.size(), s.threads.size() == 1 ? "" : "s", options.output,
              options.output == "tracectl.data" ? "" : " " + options.output);
 }
 
@@ -99,8 +102,9 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   summary.exit_status = status_of(*outcome);
   if (auto r = writer->side_file("capture.json", capture_json(summary)); !r) return tl::unexpected<Error>(r.error());
   if (!outcome->traced)
-    return fail(fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),
-                "tracectl doctor says whether QEMU and the plugin fit together");
+    return fail(
+        fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),
+        "tracectl doctor says whether QEMU and the plugin fit together");
   say_outcome(options, plan, summary, *outcome, found);
   if (options.fail_on_loss && summary.loss.any()) return 4;
   return status_of(*outcome);
@@ -111,15 +115,18 @@ int run_run(const RunVerbOptions& options) {
   if (!loaded) return report_error(loaded.error());
   if (loaded->plan.machine == MachineKind::kernel)
     return report_error({ErrorKind::unsupported, "this version of tracectl cannot record on the kernel machine yet",
-                         "set machine = \"emulated\" in [trace], or use --machine emulated; `tracectl check` prints the equal perf record line"});
+                         "set machine = \"emulated\" in [trace], or use --machine emulated; `tracectl check` prints the "
+                         "equal perf record line"});
   emulated::CannotStart reason;
   if (!emulated::can_start(loaded->plan.command, reason)) {
     report_error({ErrorKind::failed, reason.why, reason.hint});
     return reason.status;
   }
   if (loaded->plan.backend != BackendKind::intel_pt)
-    return report_error({ErrorKind::unsupported, "this version of tracectl emulates Intel PT only", "trace an x86-64 program"});
-  if (!options.quiet) fmt::print(stderr, "tracectl: {} machine: {}\n", name_of(loaded->plan.machine), loaded->plan.machine_why);
+    return report_error(
+        {ErrorKind::unsupported, "this version of tracectl emulates Intel PT only", "trace an x86-64 program"});
+  if (!options.quiet)
+    fmt::print(stderr, "tracectl: {} machine: {}\n", name_of(loaded->plan.machine), loaded->plan.machine_why);
   const auto status = record(options, *loaded);
   return status ? *status : report_error(status.error());
 }

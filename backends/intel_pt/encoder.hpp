@@ -78,6 +78,12 @@ inline void put_ip(PtWriter& w, uint8_t op, uint64_t ip) {
   }
 }
 
+// The same without compression: all 48 bits, sign-extended, or all 64.
+inline void put_full_ip(PtWriter& w, uint8_t op, uint64_t ip) {
+  w.last_ip = ~ip;  // differs everywhere
+  put_ip(w, op, ip);
+}
+
 // TIP.PGD with the IP suppressed: trace stops, the target is not told.
 inline void put_pgd(PtWriter& w) {
   *detail::at(w) = kOpTipPgd;
@@ -124,7 +130,8 @@ inline void put_psb_plus(PtWriter& w, uint64_t tsc, bool with_tsc, uint8_t cbr, 
   if (with_tsc) put_tsc(w, tsc);
   put_cbr(w, cbr);
   put_mode_exec64(w);
-  if (ip != 0) put_ip(w, kOpFup, ip);
+  // Uncompressed: perf looks ahead to this FUP before it forgets its last IP.
+  if (ip != 0) put_full_ip(w, kOpFup, ip);
   detail::put16(detail::at(w), 0x2302);
   w.pos += 2;
 }

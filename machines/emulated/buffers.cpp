@@ -31,11 +31,13 @@ Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t t
   b.fd_ = Fd(memfd_create("tracectl-aux", MFD_CLOEXEC));
   const uint64_t size = kPageSize + data_size + kStateSize + aux_size;
   if (!b.fd_ || ftruncate(b.fd_.get(), static_cast<off_t>(size)) != 0)
-    return fail_errno(fmt::format("making {} bytes of trace buffers for thread {}", size, tid), "make [buffer] size smaller");
+    return fail_errno(fmt::format("making {} bytes of trace buffers for thread {}", size, tid),
+                      "make [buffer] size smaller");
   b.map_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, b.fd_.get(), 0);
   if (b.map_ == MAP_FAILED) {
     b.map_ = nullptr;
-    return fail_errno(fmt::format("mapping {} bytes of trace buffers for thread {}", size, tid), "make [buffer] size smaller");
+    return fail_errno(fmt::format("mapping {} bytes of trace buffers for thread {}", size, tid),
+                      "make [buffer] size smaller");
   }
   b.data_size_ = data_size;
   b.aux_size_ = aux_size;

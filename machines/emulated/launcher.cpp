@@ -26,7 +26,8 @@ namespace {
 // of ours) into an eventfd for the session's loop.
 class Doorbell {
  public:
-  explicit Doorbell(SessionPage& page) : page_(page), fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { listen(); }) {}
+  explicit Doorbell(SessionPage& page)
+      : page_(page), fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { listen(); }) {}
   ~Doorbell() {
     over_ = true;
     page_.doorbell.fetch_add(1);
@@ -72,7 +73,7 @@ std::string find_in_path(const std::string& name) {
   for (size_t at = 0; at <= path.size();) {
     const size_t end = std::min(path.find(':', at), path.size());
     const std::string candidate = (end == at ? "." : path.substr(at, end - at)) + "/" + name;
-    struct stat st{};
+    struct stat st {};
     if (stat(candidate.c_str(), &st) == 0 && S_ISREG(st.st_mode)) {
       if (access(candidate.c_str(), X_OK) == 0) return candidate;
       unusable = candidate;
@@ -147,7 +148,7 @@ bool can_start(const std::vector<std::string>& command, CannotStart& out) {
     return false;
   }
   Command c{find_in_path(command[0]), command[0], {}};
-  struct stat st{};
+  struct stat st {};
   if (c.file.empty() || stat(c.file.c_str(), &st) != 0) {
     out = {127, fmt::format("cannot run '{}': no such program", command[0]), "give its path, or check PATH"};
     return false;
@@ -163,20 +164,24 @@ bool can_start(const std::vector<std::string>& command, CannotStart& out) {
   }
   if (kind == ProgramKind::foreign) {
     out = {static_cast<int>(ErrorKind::unsupported),
-           fmt::format("'{}' cannot run on the emulated machine: no x86-64 ELF program that we may read, or set-user-ID", c.file),
+           fmt::format("'{}' cannot run on the emulated machine: no x86-64 ELF program that we may read, or set-user-ID",
+                       c.file),
            "trace an x86-64 program; `tracectl doctor` lists what this machine can do"};
     return false;
   }
   return true;
 }
 
-Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
-                             const RunOptions& options) {
+Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules,
+                             capture::Writer& writer, const RunOptions& options) {
   if (host.qemu_x86_64.path.empty())
-    return fail_unsupported("the emulated machine needs QEMU user mode, and qemu-x86_64 is not in PATH", "apt-get install qemu-user");
+    return fail_unsupported("the emulated machine needs QEMU user mode, and qemu-x86_64 is not in PATH",
+                            "apt-get install qemu-user");
   if (host.plugin_path.empty())
-    return fail_unsupported("tracectl's QEMU plugin (tracectl-qemu-plugin.so) was not found", "build it with ./dev build, or set TRACECTL_PLUGIN");
-  if (plan.triggers.size() > 64) return fail_unsupported(fmt::format("{} triggers; the emulated machine takes 64", plan.triggers.size()));
+    return fail_unsupported("tracectl's QEMU plugin (tracectl-qemu-plugin.so) was not found",
+                            "build it with ./dev build, or set TRACECTL_PLUGIN");
+  if (plan.triggers.size() > 64)
+    return fail_unsupported(fmt::format("{} triggers; the emulated machine takes 64", plan.triggers.size()));
   Session session(writer, plan.limits);
   Server server(plan, host, modules, writer, session);
   if (auto r = server.open(); !r) return tl::unexpected<Error>(r.error());

@@ -28,22 +28,22 @@ struct ThreadFacts {
 };
 
 struct Outcome {
-  int wait_status = 0;          // of the command, as waitpid(2) gives it
-  bool traced = false;          // the plugin reported at least once
+  int wait_status = 0;  // of the command, as waitpid(2) gives it
+  bool traced = false;  // the plugin reported at least once
   std::vector<ThreadFacts> threads;
-  std::vector<uint64_t> hits;   // per trigger, those within its limit; only where it has one
+  std::vector<uint64_t> hits;  // per trigger, those within its limit; only where it has one
   uint64_t untraced_execs = 0, untraced_threads = 0, missed_returns = 0, unexplained = 0;
-  std::string stop_reason;      // a limit, or a signal; empty when the command ended by itself
-  bool left_running = false;    // descendants of the command were still alive
+  std::string stop_reason;    // a limit, or a signal; empty when the command ended by itself
+  bool left_running = false;  // descendants of the command were still alive
 };
 
 struct RunOptions {
-  std::string test_log;                  // plugin digests, for tests
+  std::string test_log;                                          // plugin digests, for tests
   std::function<void(uint64_t bytes, size_t threads)> progress;  // after each drain; may be empty
 };
 
-Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
-                             const RunOptions& options);
+Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules,
+                             capture::Writer& writer, const RunOptions& options);
 
 // What would stop this command from running under the emulated machine; nothing when it can.
 // 126 and 127 follow the shell's convention.

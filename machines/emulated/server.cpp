@@ -71,7 +71,8 @@ Result<> Server::open() {
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path + 1, name_.data(), name_.size());
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name_.size());
-  if (!listener_ || bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_.get(), 512) != 0)
+  if (!listener_ || bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener_.get(), 512) != 0)
     return fail_errno("listening on the abstract socket @" + name_);
   session_.watch(listener_.get(), [this] { return accept_one(); });
   return {};

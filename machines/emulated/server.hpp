@@ -18,7 +18,8 @@ namespace tracectl::emulated {
 
 class Server {
  public:
-  Server(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer, Session& session);
+  Server(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
+         Session& session);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

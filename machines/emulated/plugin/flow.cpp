@@ -82,8 +82,8 @@ bool settle(ThreadState* s, const Block* p, uint64_t ip) {
     case Ending::direct:
       return ip == p->target || continues_inside(p, ip);
     case Ending::indirect_call:
+      push_return(s, p->fall);  // first: a PSB behind the TIP empties the decoders' stacks too
       settle_tip(s, ip);
-      push_return(s, p->fall);
       return true;
     case Ending::indirect:
       settle_tip(s, ip);
