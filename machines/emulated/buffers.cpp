@@ -99,11 +99,7 @@ Result<> ThreadBuffers::complete(capture::Writer& writer) const {
   w.base = last.data();
   w.mask = last.size() - 1;
   w.pos = 0;
-  if (s.enabled != 0) {
-    intel_pt::flush_tnt(w);
-    intel_pt::put_ip(w, intel_pt::kOpFup, s.current_ip);
-    intel_pt::put_pgd(w);
-  }
+  if (s.enabled != 0) intel_pt::flush_tnt(w);  // and no more: the last block was entered, not done
   tail.insert(tail.end(), last.begin(), last.begin() + static_cast<std::ptrdiff_t>(w.pos));
   perf::SampleId sid;
   sid.pid = static_cast<uint32_t>(pid_);

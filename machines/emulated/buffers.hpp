@@ -29,8 +29,8 @@ class ThreadBuffers {
   [[nodiscard]] uint64_t aux_size() const { return aux_size_; }
   // Tells a waiting thread that there is space again.
   void wake() const;
-  // The thread is dead and said no goodbye: what it had not published, its pending TNT bits
-  // and the end of trace (FUP, TIP.PGD) go to the capture, with their AUX and EXIT records.
+  // The thread is dead and said no goodbye: what it had not published and its pending TNT
+  // bits go to the capture, with their AUX and EXIT records.
   // Both rings must have been drained.
   Result<> complete(capture::Writer& writer) const;
 

@@ -49,23 +49,22 @@ static_assert(sizeof(SessionPage) <= kPageSize);
 
 // Per thread, in shared memory: what the launcher needs to complete a trace whose thread died.
 struct alignas(64) ThreadState {
+  // The first cache line is what every executed block touches.
   intel_pt::PtWriter pt;
-  uint64_t current_ip = 0;         // start of the block entered last
-  uint64_t last_time = 0;          // ns; times in one thread strictly ascend
   uint32_t enabled = 0;            // packets are being generated (between PGE and PGD)
+  const void* previous = nullptr;  // Block entered last; only the plugin follows it
   uint32_t paused = 0;             // aux_paused
+  uint32_t return_probes = 0;      // pending ones
+  uint64_t last_time = 0;          // ns; times in one thread strictly ascend
+  uint64_t published = 0;          // pt.pos at the last publish
+  uint64_t last_psb = 0;           // pt.pos behind the last PSB+
+  uint64_t windows = 0;            // resumes that found the event paused
   std::atomic<uint32_t> done{0};   // the thread ended; everything is published
   std::atomic<uint32_t> space{0};  // futex: bumped when the launcher gave space back
   std::atomic<uint32_t> space_waits{0};
-  uint64_t published = 0;  // pt.pos at the last publish
-  uint64_t last_psb = 0;   // pt.pos behind the last PSB+
-  uint64_t windows = 0;    // resumes that found the event paused
-  // Only the plugin looks at what follows.
-  const void* previous = nullptr;  // Block entered last
-  void* owner = nullptr;           // Thread
-  uint32_t return_probes = 0;      // pending ones
-  uint32_t calls = 0;              // return compression: entries in `returns`, at most kReturnDepth
+  uint32_t calls = 0;  // return compression: entries in `returns`, at most kReturnDepth
   uint32_t calls_top = 0;
+  void* owner = nullptr;  // Thread; only the plugin follows it
   uint64_t returns[32] = {};
 };
 inline constexpr uint32_t kReturnDepth = 32;

@@ -60,6 +60,8 @@ Block describe(const qemu_plugin_tb* tb, std::vector<uint64_t>& addresses) {
     b.fall = at;
     if (insn.kind != BranchKind::none) break;
   }
+  b.next[0] = b.ending == Ending::direct ? b.target : b.fall;
+  b.next[1] = b.target;
   return b;
 }
 
@@ -95,7 +97,8 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   {
     const std::lock_guard lock(g.mutex);
     b = intern(made);
-    b->flags = static_cast<uint8_t>((g.sites.count(b->pc) != 0 ? kSiteAtStart : 0) | (is_handler(b->pc) ? kHandler : 0));
+    b->flags = static_cast<uint8_t>((g.sites.count(b->pc) != 0 ? kSiteAtStart : 0) | (is_handler(b->pc) ? kHandler : 0) |
+                                    (g.log[0] != 0 ? kLogged : 0));
     for (size_t i = 1; !g.sites.empty() && i < addresses.size(); ++i)
       if (g.sites.count(addresses[i]) != 0)
         qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, i), tracectl_insn_entry, 0,

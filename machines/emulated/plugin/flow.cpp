@@ -103,6 +103,7 @@ bool settle(ThreadState* s, const Block* p, uint64_t ip) {
 
 void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* env) {
   Thread* t = thread_of(s);
+  if ((b->flags & kLogged) != 0) log_block(s, p, b);
   if (t->dead) return;
   if ((b->flags & kHandler) != 0 && is_delivery(b, env)) {
     if (p != nullptr) deliver_signal(s, p, env);
@@ -134,31 +135,22 @@ extern "C" __attribute__((visibility("hidden"))) void tracectl_on_block(unsigned
   }
   const auto* p = static_cast<const Block*>(s->previous);
   s->previous = b;
-  s->current_ip = b->pc;
-  if (__builtin_expect(g.log[0] != 0, 0)) log_block(s, p, b, env);
   if (__builtin_expect((s->enabled ^ 1) | b->flags, 0)) {
     // Paused and nothing here could resume: the common case outside windows.
     if (s->paused != 0 && b->flags == 0 && s->return_probes == 0) return;
     return enter_slowly(s, p, b, env);
   }
-  switch (p->ending) {  // the frequent ones; enter_slowly has them all
-    case Ending::cond: {
-      const bool fell = b->pc == p->fall;
-      if (__builtin_expect(!fell && b->pc != p->target, 0)) return enter_slowly(s, p, b, env);
-      if (add_tnt(s->pt, !fell)) look_if_due(s, b->pc);
-      return;
-    }
-    case Ending::none:
-      if (__builtin_expect(b->pc != p->fall, 0)) return enter_slowly(s, p, b, env);
-      return;
-    case Ending::direct:
-      if (__builtin_expect(b->pc != p->target, 0)) return enter_slowly(s, p, b, env);
-      return;
-    default:
-      if (s->return_probes != 0) return enter_slowly(s, p, b, env);
-      if (__builtin_expect(!settle(s, p, b->pc), 0)) enter_slowly(s, p, b, env);
-      if (__builtin_expect(s->enabled == 0, 0)) enter_slowly(s, p, b, env);
+  const bool fell = b->pc == p->next[0];
+  if (__builtin_expect(p->ending == Ending::cond, 1)) {  // the most frequent; settle() has them all
+    if (__builtin_expect(!fell && b->pc != p->next[1], 0)) return enter_slowly(s, p, b, env);
+    if (__builtin_expect(add_tnt(s->pt, !fell), 0)) look_if_due(s, b->pc);
+    return;
   }
+  if (p->ending <= Ending::direct) {  // none, direct: one successor
+    if (__builtin_expect(!fell, 0)) return enter_slowly(s, p, b, env);
+    return;
+  }
+  if (s->return_probes != 0 || !settle(s, p, b->pc) || s->enabled == 0) enter_slowly(s, p, b, env);
 }
 
 // QEMU calls these from translated code. Its CPU state pointer is TCG's fixed register:

@@ -33,7 +33,7 @@ void add_block(Thread* t, const Block* p, uint64_t from, uint64_t until) {
 
 }  // namespace
 
-void log_block(ThreadState* s, const Block* p, const Block* b, const void*) {
+void log_block(ThreadState* s, const Block* p, const Block* b) {
   Thread* t = thread_of(s);
   if (t->log_count == 0) t->log_hash = kBasis;
   if (p == nullptr) return;

@@ -19,24 +19,27 @@ using emulated::SessionPage;
 using emulated::ThreadState;
 using emulated::WireTrigger;
 
-// How a block ends, in the order of frequency; close to decode::BranchKind.
-enum class Ending : uint8_t { none, cond, direct, call, indirect, indirect_call, ret, syscall, far };
+// How a block ends; close to decode::BranchKind. The first two have one successor.
+enum class Ending : uint8_t { none, direct, cond, call, indirect, indirect_call, ret, syscall, far };
 
 enum BlockFlag : uint8_t {
   kSiteAtStart = 1,  // a trigger sits on the first instruction
   kHandler = 2,      // the address of a signal handler
+  kLogged = 4,       // every block is, with log=
 };
 
 // One translated block, as the trace unit sees it. Blocks are never freed: an equal one is
 // reused when QEMU translates again.
-struct Block {
-  uint64_t pc = 0, fall = 0;  // first byte; first byte behind the last instruction
-  uint64_t last = 0;          // last instruction
-  uint64_t target = 0;        // direct and conditional branches
-  uint32_t insns = 0;
+struct alignas(64) Block {
+  uint64_t pc = 0;
+  uint64_t next[2] = {};  // where it goes: not taken (or the only successor), taken
   Ending ending = Ending::none;
   uint8_t flags = 0;
   bool rep = false;  // the last instruction is a rep string instruction
+  uint32_t insns = 0;
+  uint64_t fall = 0;    // first byte behind the last instruction
+  uint64_t last = 0;    // last instruction
+  uint64_t target = 0;  // direct and conditional branches
   Block* same_pc = nullptr;
 };
 
