@@ -7,6 +7,7 @@
 #include "cli/capture_options.hpp"
 #include "cli/verbs.hpp"
 #include "views/calls.hpp"
+#include "views/digest.hpp"
 #include "views/filters.hpp"
 #include "views/listing.hpp"
 
@@ -30,7 +31,7 @@ struct Options {
   CaptureOptions capture;
   std::vector<std::string> words;
   std::string what = "calls";
-  bool raw = false;
+  bool raw = false, digest = false;
 };
 
 Result<> sort_words(Options& options) {
@@ -45,6 +46,8 @@ Result<> sort_words(Options& options) {
     }
   }
   if (options.raw && options.what != "instructions") return fail_usage("--raw goes with `script instructions` only");
+  if (options.digest && options.what != "instructions") return fail_usage("--digest goes with `script instructions` only");
+  if (options.digest && options.capture.last != 0) return fail_usage("--digest is of a whole stream: drop --last");
   if (options.what == "packets" && options.capture.window != 0)
     return fail_usage("--window does not go with `script packets`", "packets are listed with their offset; use --tid");
   return {};
@@ -104,6 +107,10 @@ Result<bool> show_stream(OpenCapture& capture, StreamVisit& visit, const Options
     views::Branches view(visit.context, out);
     // Blocks that do not branch give no line, so all must pass.
     done = show(visit, options, false, view, lossy);
+  } else if (options.digest) {
+    views::Digest view(visit.context, insn_length, out);
+    done = show(visit, options, false, view, lossy);
+    view.finish();
   } else {
     views::Instructions view(visit.context, insn_length, options.raw, out);
     done = show(visit, options, last, view, lossy);
@@ -142,6 +149,7 @@ void add_script(CLI::App& app, VerbRun& run) {
   verb->add_option("--last", options->capture.last, "only the last N lines of each thread")->check(CLI::PositiveNumber);
   verb->add_option("--limit", options->capture.limit, "at most N lines")->check(CLI::PositiveNumber);
   verb->add_flag("--raw", options->raw, "instructions: only \"TID ADDRESS\", without names");
+  verb->add_flag("--digest", options->digest, "instructions: only \"TID COUNT HASH\" of each thread and program");
   verb->footer(kFooter);
   verb->callback([options, &run] { run = [options] { return script(*options); }; });
 }
