@@ -8,9 +8,13 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <set>
 #include <string_view>
 
+#include "config/statements.hpp"
 #include "config/value.hpp"
 
 namespace tracectl {
@@ -25,26 +29,33 @@ SourceRef place(const Source& source, const toml::source_region& region) {
   return at;
 }
 
-Value convert(const Source& source, const toml::node& node);
+struct Origin {
+  Source source;
+  const std::set<unsigned>& placeholders;  // lines
+};
 
-void convert_table(const Source& source, const toml::table& table, Value* out) {
+Value convert(const Origin& origin, const toml::node& node);
+
+void convert_table(const Origin& origin, const toml::table& table, Value* out) {
   out->kind = Value::Kind::table;
   for (const auto& [key, node] : table)
-    out->entries.push_back({std::string(key.str()), place(source, key.source()), convert(source, node)});
+    out->entries.push_back({std::string(key.str()), place(origin.source, key.source()), convert(origin, node)});
 }
 
-void convert_array(const Source& source, const toml::array& array, Value* out) {
+void convert_array(const Origin& origin, const toml::array& array, Value* out) {
   out->kind = Value::Kind::array;
-  for (const toml::node& node : array) out->items.push_back(convert(source, node));
+  for (const toml::node& node : array) out->items.push_back(convert(origin, node));
 }
 
-Value convert(const Source& source, const toml::node& node) {
+Value convert(const Origin& origin, const toml::node& node) {
   Value out;
-  out.at = place(source, node.source());
+  out.at = place(origin.source, node.source());
   if (const auto* table = node.as_table()) {
-    convert_table(source, *table, &out);
+    convert_table(origin, *table, &out);
   } else if (const auto* array = node.as_array()) {
-    convert_array(source, *array, &out);
+    convert_array(origin, *array, &out);
+  } else if (origin.placeholders.count(out.at.line) != 0) {
+    out.kind = Value::Kind::unreadable;
   } else if (const auto* text = node.as_string()) {
     out.kind = Value::Kind::string;
     out.text = text->get();
@@ -61,7 +72,13 @@ Value convert(const Source& source, const toml::node& node) {
 }
 
 // The library says "Error while parsing THING: DETAIL"; the detail is what a reader needs.
-std::string first_lower(std::string_view text) {
+std::string in_our_words(std::string_view text) {
+  constexpr std::string_view kTwice = "cannot redefine existing";
+  if (text.find(kTwice) != std::string_view::npos) {  // the library goes on about types
+    const size_t quote = std::min(text.find('\''), text.size());
+    const std::string_view name = text.substr(quote, text.find('\'', quote + 1) - quote + 1);
+    return fmt::format("{} is there already", name);
+  }
   std::string out(text.substr(0, text.find('\n')));
   constexpr std::string_view kPrefix = "Error while parsing ";
   if (out.compare(0, kPrefix.size(), kPrefix) == 0) out = "in this " + out.substr(kPrefix.size());
@@ -69,26 +86,82 @@ std::string first_lower(std::string_view text) {
   return out;
 }
 
+// More would be noise: past this many the text is hardly a plan.
+constexpr unsigned kMostErrors = 20;
+
+// The library has undefined behaviour on bytes that are not UTF-8; it never sees any.
+Source readable(const Source& source, Diagnostics& diagnostics, std::set<unsigned>* lines) {
+  std::vector<BadBytes> bad;
+  std::string text = to_utf8(source->text, &bad);
+  if (bad.empty()) return source;
+  const auto out = std::make_shared<const SourceText>(SourceText{source->name, std::move(text)});
+  for (const BadBytes& b : bad) {
+    if (!lines->insert(b.line).second) continue;
+    if (lines->size() > kMostErrors) break;
+    diagnostics.error({out, b.line, b.column, b.count}, "not TOML: these bytes are not UTF-8",
+                      "save the file in the encoding UTF-8");
+  }
+  return out;
+}
+
+const char* stray_hint(const std::string& text) {
+  const auto begins = [&](const char* with) { return text.rfind(with, 0) == 0; };
+  if (begins("\u201c") || begins("\u201d") || begins("\u201e") || begins("\u2018") || begins("\u2019"))
+    return "strings stand in plain quotes: \"...\"";
+  if (begins("\u00a0") || begins("\u2009") || begins("\u202f")) return "this blank is a special one: type a plain space";
+  return "only strings and comments may hold such characters";
+}
+
+// Characters that no TOML has where they stand, and on which the library has undefined
+// behaviour. `known`: lines about which enough was said.
+unsigned set_strays_aside(const Source& source, Repair* repair, const std::set<unsigned>& known, Diagnostics& diagnostics) {
+  unsigned count = 0;
+  for (unsigned round = 0; round < kMostErrors; ++round) {
+    const auto strays = cut_statements(repair->text()).strays;
+    if (strays.empty()) return count;
+    const Stray& stray = strays.front();
+    if (!repair->set_aside(stray.line) || known.count(stray.line) != 0) continue;
+    ++count;
+    diagnostics.error({source, stray.line, stray.column, stray.count},
+                      fmt::format("not TOML: \"{}\" stands outside a string", stray.text), stray_hint(stray.text));
+  }
+  return kMostErrors;
+}
+
 }  // namespace
 
 const char* name_of(Value::Kind kind) {
   static constexpr const char* names[] = {"a string", "an integer", "a fraction", "a boolean",
-                                          "a date",   "an array",   "a table"};
+                                          "a date",   "an array",   "a table",    "not TOML"};
   return names[static_cast<int>(kind)];
 }
 
-std::optional<Value> parse_toml(const Source& source, Diagnostics& diagnostics) {
-  const toml::parse_result result = toml::parse(std::string_view(source->text), std::string_view(source->name));
-  if (!result) {
+std::optional<Document> parse_toml(const Source& text, Diagnostics& diagnostics) {
+  std::set<unsigned> bad_lines;
+  const Source source = readable(text, diagnostics, &bad_lines);
+  Repair repair(source->text);
+  unsigned errors = static_cast<unsigned>(bad_lines.size());
+  // Each round takes something out of the text, a statement at most twice.
+  for (unsigned round = 0; errors <= kMostErrors && round < 3 * kMostErrors; ++round) {
+    errors += set_strays_aside(source, &repair, bad_lines, diagnostics);
+    if (errors > kMostErrors) break;
+    const std::string rest = repair.text();
+    const toml::parse_result result = toml::parse(std::string_view(rest), std::string_view(source->name));
+    if (result) {
+      Document document;
+      document.complete = repair.complete();
+      document.root.at = SourceRef{source, 1, 1, 1};
+      convert_table({source, repair.placeholders()}, result.table(), &document.root);
+      return document;
+    }
     const toml::parse_error& error = result.error();
-    diagnostics.error(place(source, error.source()), "not TOML: " + first_lower(error.description()),
-                      "errors of the plan itself are reported once the text is TOML");
-    return std::nullopt;
+    const SourceRef at = place(source, error.source());
+    const std::string hint = repair.hint(at.line);
+    if (!repair.set_aside(at.line)) continue;
+    ++errors;
+    diagnostics.error(at, "not TOML: " + in_our_words(error.description()), hint);
   }
-  Value root;
-  root.at = SourceRef{source, 1, 1, 1};
-  convert_table(source, result.table(), &root);
-  return root;
+  return std::nullopt;
 }
 
 SourceRef inside(const SourceRef& value_at, const std::string& text, unsigned offset, unsigned length) {

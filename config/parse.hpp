@@ -12,8 +12,8 @@
 
 namespace tracectl {
 
-// The Plan holds what could be read even when there were errors; nullopt only when the text
-// is not TOML.
+// The Plan holds what could be read even when there were errors; nullopt when parts of the
+// text could not be read as TOML at all, for what a plan lacks is then not known.
 [[nodiscard]] std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics);
 
 // A key of the plan given on the command line, read as it would be in a plan file.

@@ -28,6 +28,7 @@ struct Context {
   const char* values = "";  // what it takes
 
   void wrong_type(const Value& v, const std::string& hint = {}) {
+    if (v.kind == Value::Kind::unreadable) return;  // its syntax error says so
     diagnostics.error(v.at, fmt::format("{} is {}, not {}", key, values, name_of(v.kind)), hint);
   }
 };
@@ -240,6 +241,7 @@ const Value* find_table(Diagnostics& diagnostics, const Value& v, const char* na
   const Entry* entry = find_entry(v, name);
   if (entry == nullptr) return nullptr;
   if (entry->value.kind == Value::Kind::table) return &entry->value;
+  if (entry->value.kind == Value::Kind::unreadable) return nullptr;
   diagnostics.error(entry->key_at, fmt::format("{} is a table, not {}", path, name_of(entry->value.kind)),
                     fmt::format("write [{}] once", path));
   return nullptr;
@@ -249,7 +251,7 @@ template <class T, size_t N>
 void read_array(Diagnostics& diagnostics, const Value& root, const char* name, const Key<T> (&keys)[N],
                 std::vector<T>& out) {
   const Entry* entry = find_entry(root, name);
-  if (entry == nullptr) return;
+  if (entry == nullptr || entry->value.kind == Value::Kind::unreadable) return;
   const auto complain = [&](const SourceRef& at) {
     diagnostics.error(at, fmt::format("{} is an array of tables", name), fmt::format("write [[{}]]", name));
   };
@@ -274,12 +276,13 @@ void list_keys(std::vector<KeyInfo>* out, const char* table, const Key<T> (&keys
 }  // namespace
 
 std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics) {
-  const auto root = parse_toml(source, diagnostics);
-  if (!root) return std::nullopt;
+  const auto document = parse_toml(source, diagnostics);
+  if (!document) return std::nullopt;
+  const Value* root = &document->root;
   Plan plan;
   plan.source = source;
   read_keys(diagnostics, "", *root, kTop, plan, kTopTables);
-  if (find_entry(*root, "plan") == nullptr)
+  if (document->complete && find_entry(*root, "plan") == nullptr)
     diagnostics.error(root->at, "the plan does not say its language version", "write plan = 1 as the first line");
   if (const Value* v = find_table(diagnostics, *root, "target", "target"))
     read_keys(diagnostics, "target", *v, kTarget, plan);
@@ -296,6 +299,7 @@ std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, 
     read_keys(diagnostics, "limits", *v, kLimits, plan.limits);
   read_array(diagnostics, *root, "trigger", kTrigger, plan.triggers);
   read_array(diagnostics, *root, "window", kWindow, plan.windows);
+  if (!document->complete) return std::nullopt;
   return plan;
 }
 

@@ -15,7 +15,7 @@ namespace tracectl {
 struct Entry;
 
 struct Value {
-  enum class Kind : uint8_t { string, integer, floating, boolean, date, array, table };
+  enum class Kind : uint8_t { string, integer, floating, boolean, date, array, table, unreadable };
   Kind kind = Kind::table;
   SourceRef at;
   std::string text;  // string
@@ -34,8 +34,16 @@ struct Entry {
 // "a string", "an integer", ... for messages.
 [[nodiscard]] const char* name_of(Value::Kind kind);
 
-// Syntax errors, a doubled key among them, become a diagnostic; TOML stops at the first.
-[[nodiscard]] std::optional<Value> parse_toml(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics);
+struct Document {
+  Value root;
+  // False: statements had to be left out, so that what is missing may only be unreadable.
+  bool complete = true;
+};
+
+// Every syntax error, a doubled key among them, becomes a diagnostic; the document is what
+// remains, with values of kind `unreadable` where only the value is broken. nullopt: there
+// are too many errors to go on.
+[[nodiscard]] std::optional<Document> parse_toml(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics);
 
 // The place of bytes [offset, offset + length) of a string value: exact where the string is
 // written in the text as it is read, else the whole value.
