@@ -41,7 +41,7 @@ class Progress {
     if (!on_ || now - begin_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(500)) return;
     last_ = now;
     shown_ = true;
-    fmt::print(stderr, "\rtracectl: {} of trace, {} process{} \x1b[K", print_size(bytes), processes,
+    fmt::print(stderr, "\rtracectl: {} of trace, {} process{} \x1b[K", human_size(bytes), processes,
                processes == 1 ? "" : "es");
   }
   ~Progress() {
@@ -68,12 +68,15 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
                  const emulated::Outcome& outcome, const std::vector<bool>& found) {
   warn_unplaced(plan, found);
   for (size_t i = 0; i < kLossKinds; ++i)
-    if (s.loss.count[i] != 0) fmt::print(stderr, "tracectl: loss: {} {}\n", s.loss.count[i], kLossNames[i]);
+    if (s.loss.count[i] != 0)
+      fmt::print(stderr, "tracectl: loss: {}: {} {}\n", kLossNames[i], s.loss.count[i], kLossMeanings[i]);
   if (!outcome.stop_reason.empty()) fmt::print(stderr, "tracectl: stopped by {}\n", outcome.stop_reason);
   if (options.quiet) return;
-  const std::string windows = plan.triggers.empty() ? "" : fmt::format("{} windows, ", s.windows.value_or(0));
+  const std::string windows =
+      plan.triggers.empty() ? ""
+                            : fmt::format("{} window{}, ", s.windows.value_or(0), s.windows.value_or(0) == 1 ? "" : "s");
   fmt::print(stderr, "tracectl: {}{} of trace of {} thread{} in {}; next: tracectl report{}\n", windows,
-             print_size(s.trace_bytes), s.threads.size(), s.threads.size() == 1 ? "" : "s", options.output,
+             human_size(s.trace_bytes), s.threads.size(), s.threads.size() == 1 ? "" : "s", options.output,
              options.output == "tracectl.data" ? "" : " " + options.output);
 }
 

@@ -27,6 +27,21 @@ inline constexpr std::array<const char*, kLossKinds> kLossNames = {
     "truncated",      "overwritten",  "partial",     "collision",       "overflow",         "lost_records",
     "missed_trigger", "split_window", "undecodable", "unknown_records", "untraced_program", "cut_file"};
 
+// For people, behind a count.
+inline constexpr std::array<const char*, kLossKinds> kLossMeanings = {
+    "times the AUX buffer was full and trace was cut",
+    "times older trace was overwritten before it was kept",
+    "pieces of trace with gaps inside",
+    "collisions in the trace buffer",
+    "overflows inside the trace unit",
+    "records lost because a data ring was full",
+    "resumes or pauses that did not act (a probed function was left without a return)",
+    "windows cut by a migration or by the end of the session",
+    "places in the trace that cannot be decoded",
+    "kinds of records that this reader does not know",
+    "programs or threads that ran untraced (other architecture, set-user-ID, no buffer left)",
+    "places where the capture is cut"};
+
 struct LossTotals {
   std::array<uint64_t, kLossKinds> count{};
   uint64_t& operator[](LossKind k) { return count[static_cast<size_t>(k)]; }

@@ -68,7 +68,7 @@ struct Session::Impl {
     if (drained) drained();
   }
 
-  void end(const char* why) {
+  void end(const std::string& why) {
     if (reason.empty()) reason = why;
     io.stop();
   }
@@ -138,7 +138,7 @@ Result<> Session::run() {
   return impl_->outcome;
 }
 
-void Session::stop() { impl_->io.stop(); }
+void Session::stop(const std::string& reason) { impl_->end(reason); }
 
 const std::string& Session::stop_reason() const { return impl_->reason; }
 

@@ -51,7 +51,7 @@ class Session {
 
   // Runs until stop(), a limit, or an error.
   Result<> run();
-  void stop();
+  void stop(const std::string& reason = {});
   [[nodiscard]] const std::string& stop_reason() const;  // "" or the limit that was reached
 
  private:

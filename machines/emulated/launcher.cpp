@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -84,9 +83,7 @@ std::string find_in_path(const std::string& name) {
 }
 
 // Between fork and exec: only what is async-signal-safe.
-[[noreturn]] void become(const char* qemu, char* const* arguments, pid_t launcher) {
-  prctl(PR_SET_PDEATHSIG, 0);
-  (void)launcher;
+[[noreturn]] void become(const char* qemu, char* const* arguments) {
   execv(qemu, arguments);
   _exit(126);
 }
@@ -97,15 +94,19 @@ pid_t start(const HostFacts& host, const std::vector<std::string>& command, cons
   auto arguments = qemu_arguments(host.qemu_x86_64.path, plugin, c);
   const auto pointers = exec_pointers(arguments);
   const pid_t pid = fork();
-  if (pid == 0) become(host.qemu_x86_64.path.c_str(), pointers.data(), getppid());
+  if (pid == 0) become(host.qemu_x86_64.path.c_str(), pointers.data());
   return pid;
 }
 
-// The terminal sends SIGINT and SIGQUIT to the command too: it decides what they mean. A
-// SIGTERM or SIGHUP comes to us alone, and is passed on.
+// A terminal sends SIGINT and SIGQUIT to the whole foreground group: the command has them
+// already, and decides what they mean. Any other signal comes to us alone, and is passed on.
 void pass_signals(Session& session, pid_t child) {
-  for (const int number : {SIGINT, SIGQUIT}) session.on_signal(number, [] {});
-  for (const int number : {SIGTERM, SIGHUP}) session.on_signal(number, [child, number] { kill(child, number); });
+  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) {
+    const bool from_terminal = number == SIGINT || number == SIGQUIT;
+    session.on_signal(number, [child, number, from_terminal] {
+      if (!from_terminal || tcgetpgrp(STDIN_FILENO) != getpgrp()) kill(child, number);
+    });
+  }
 }
 
 Result<Outcome> record(Server& server, Session& session, pid_t child, const RunOptions& options, capture::Writer& writer) {
@@ -127,6 +128,7 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const RunO
     return true;
   });
   session.after_drain([&] {
+    if (server.windows_done()) session.stop("limit: windows");
     if (options.progress) options.progress(writer.aux_bytes(), server.live_processes());
   });
   pass_signals(session, child);

@@ -43,6 +43,7 @@ struct SessionPage {
   std::atomic<uint64_t> untraced_threads;  // threads that could not reach the launcher
   std::atomic<uint64_t> unexplained;       // control flow that the plugin could not explain
   std::atomic<uint64_t> missed_returns;    // probed functions left by longjmp or an exception
+  std::atomic<uint64_t> windows;           // resumes that found their event paused, all threads
   std::atomic<uint64_t> hits[64];          // per trigger, for `limit`
 };
 static_assert(sizeof(SessionPage) <= kPageSize);
@@ -107,6 +108,7 @@ struct HelloReply {
   uint32_t return_compression;
   uint64_t psb_bytes;   // distance of PSBs
   uint64_t wakeup;      // aux_watermark, bytes
+  uint64_t window_limit;  // [limits] windows; ~0: none
   char qemu[kMaxPath];  // for execve
   char plugin[kMaxPath];
 };

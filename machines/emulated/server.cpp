@@ -86,16 +86,18 @@ std::string Server::plugin_option(const std::string& test_log) const {
 
 bool Server::accept_one() {
   const Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (fd && trusted(fd.get())) answer(fd.get());
+  int32_t peer = 0;
+  if (fd && trusted(fd.get(), peer)) answer(fd.get(), peer);
   return true;
 }
 
 // Anybody may connect to an abstract socket: only our own user's processes are served, and
 // for root those that run our QEMU (a traced program may give up its rights).
-bool Server::trusted(int fd) const {
+bool Server::trusted(int fd, int32_t& peer_pid) const {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  peer_pid = peer.pid;
   if (peer.uid == geteuid()) return true;
   char exe[PATH_MAX] = {}, qemu[PATH_MAX] = {};
   const bool known = readlink(fmt::format("/proc/{}/exe", peer.pid).c_str(), exe, sizeof exe - 1) > 0 &&
@@ -103,7 +105,7 @@ bool Server::trusted(int fd) const {
   return known && std::strcmp(exe, qemu) == 0;
 }
 
-void Server::answer(int fd) {
+void Server::answer(int fd, int32_t peer) {
   pollfd ready{fd, POLLIN, 0};
   if (poll(&ready, 1, kRequestTimeoutMs) != 1) return;
   std::vector<char> message(sizeof(ModuleRequest));
@@ -117,19 +119,19 @@ void Server::answer(int fd) {
   ThreadRequest thread_request{};
   ModuleRequest module_request{};
   if (h.version == kProtocolVersion && h.what == Request::hello && take(message, n, hello_request))
-    reply = hello(hello_request, &memory);
+    reply = hello(hello_request, peer, &memory);
   else if (h.version == kProtocolVersion && h.what == Request::thread && take(message, n, thread_request))
-    reply = thread(thread_request, &memory);
+    reply = thread(thread_request, peer, &memory);
   else if (h.version == kProtocolVersion && h.what == Request::module && take(message, n, module_request))
     reply = module(module_request);
   if (!reply.empty()) send_reply(fd, reply, memory);
   if (h.what == Request::thread && memory >= 0 && !threads_.empty()) threads_.rbegin()->second->forget_memory();
 }
 
-std::string Server::hello(const HelloRequest& request, int* memory) {
+std::string Server::hello(const HelloRequest& request, int32_t peer, int* memory) {
   said_hello_ = true;
   if (request.exec != 0) finish_process(request.h.pid);  // the threads of the program before are gone
-  follow_process(request.h.pid);
+  follow_process(request.h.pid, peer);
   *memory = page_memory_.get();
   return hello_reply(plan_, host_);
 }
@@ -141,10 +143,10 @@ uint64_t Server::aux_size_for_next() const {
   return left >= plan_.buffer.aux_size ? plan_.buffer.aux_size : std::bit_floor(left);
 }
 
-std::string Server::thread(const ThreadRequest& request, int* memory) {
+std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memory) {
   ThreadReply reply{};
   reap_done();
-  follow_process(request.h.pid);
+  follow_process(request.h.pid, peer);
   const uint64_t aux_size = aux_size_for_next();
   reply.refused = 1;
   if (aux_size >= kSmallestAux) {
@@ -167,9 +169,11 @@ std::string Server::module(const ModuleRequest& request) const {
   return module_reply(modules_ ? modules_(path) : ModuleAnswer{});
 }
 
-void Server::follow_process(int32_t pid) {
+// `pid` is what the program knows, and the records say; `peer` is the same process in our
+// own pid namespace.
+void Server::follow_process(int32_t pid, int32_t peer) {
   if (processes_.count(pid) != 0) return;
-  Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  Fd fd(static_cast<int>(syscall(SYS_pidfd_open, peer, 0)));
   if (!fd) return;
   session_.watch(fd.get(), [this, pid] {
     finish_process(pid);
@@ -203,6 +207,13 @@ void Server::reap_done() {
   for (const auto& [idx, t] : threads_)
     if (t->state().done.load() != 0) done.push_back(idx);
   for (const uint32_t idx : done) finish_thread(idx);
+}
+
+bool Server::windows_done() const {
+  if (!plan_.limits.windows || page_->windows.load() < *plan_.limits.windows) return false;
+  for (const auto& [idx, t] : threads_)
+    if (t->state().windows != 0 && t->state().paused == 0) return false;
+  return true;
 }
 
 void Server::finish_all() {

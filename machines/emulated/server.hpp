@@ -33,6 +33,8 @@ class Server {
 
   // Threads that said they are done: their buffers go back.
   void reap_done();
+  // [limits] windows is reached and none is open.
+  [[nodiscard]] bool windows_done() const;
   // The session ends: what is left is drained and completed as it stands.
   void finish_all();
   // Fills in what the server knows.
@@ -40,15 +42,15 @@ class Server {
 
  private:
   bool accept_one();
-  void answer(int fd);
-  std::string hello(const HelloRequest& request, int* memory);
-  std::string thread(const ThreadRequest& request, int* memory);
+  void answer(int fd, int32_t peer);
+  std::string hello(const HelloRequest& request, int32_t peer, int* memory);
+  std::string thread(const ThreadRequest& request, int32_t peer, int* memory);
   std::string module(const ModuleRequest& request) const;
-  void follow_process(int32_t pid);
+  void follow_process(int32_t pid, int32_t peer);
   void finish_process(int32_t pid);
   void finish_thread(uint32_t idx);
   [[nodiscard]] uint64_t aux_size_for_next() const;
-  [[nodiscard]] bool trusted(int fd) const;
+  [[nodiscard]] bool trusted(int fd, int32_t& peer_pid) const;
 
   const ResolvedPlan& plan_;
   const HostFacts& host_;

@@ -58,6 +58,7 @@ std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host) {
   reply.return_compression = plan.intel_pt.noretcomp ? 0 : 1;
   reply.psb_bytes = 1ull << (plan.intel_pt.psb_period + 11);
   reply.wakeup = plan.buffer.wakeup;
+  reply.window_limit = plan.limits.windows.value_or(~0ull);
   copy_path(reply.qemu, host.qemu_x86_64.path);
   copy_path(reply.plugin, host.plugin_path);
   std::string out;

@@ -52,6 +52,16 @@ bool read_phdrs(uint64_t address, uint64_t count, std::vector<Elf64_Phdr>& out) 
   return read_guest(address, out.data(), count * sizeof(Elf64_Phdr));
 }
 
+// How far the program was moved: by its PT_PHDR; a static-pie has none, then by the ELF
+// header in front of the program headers, whose entry is AT_ENTRY.
+uint64_t load_bias(const Auxv& aux, const std::vector<Elf64_Phdr>& phdrs) {
+  for (const auto& p : phdrs)
+    if (p.p_type == PT_PHDR) return aux.phdr - p.p_vaddr;
+  Elf64_Ehdr header{};
+  if (!read_guest(aux.phdr & ~4095ull, &header, sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return 0;
+  return aux.entry - header.e_entry;
+}
+
 void add_code(const std::vector<Elf64_Phdr>& phdrs, uint64_t bias, GuestImage& out) {
   constexpr uint64_t kPage = 4096;
   for (const auto& p : phdrs) {
@@ -88,9 +98,7 @@ bool read_guest_start(uint64_t stack, GuestStart& out) {
   Auxv aux;
   std::vector<Elf64_Phdr> phdrs;
   if (!read_auxv(stack, aux) || !read_phdrs(aux.phdr, aux.phnum, phdrs)) return false;
-  uint64_t bias = 0;
-  for (const auto& p : phdrs)
-    if (p.p_type == PT_PHDR) bias = aux.phdr - p.p_vaddr;
+  const uint64_t bias = load_bias(aux, phdrs);
   const char* path = qemu_plugin_path_to_binary();
   if (path == nullptr || realpath(path, out.program.path) == nullptr)
     std::strncpy(out.program.path, path != nullptr ? path : "", sizeof out.program.path - 1);

@@ -59,7 +59,7 @@ ThreadState* attach(ThreadOrigin origin, int32_t parent_pid, int32_t parent_tid)
   Thread* t =
       g.session->stop.load(std::memory_order_relaxed) != 0 ? nullptr : request_thread(origin, parent_pid, parent_tid);
   if (t == nullptr) {
-    g.session->untraced_threads.fetch_add(1);
+    if (g.session->stop.load(std::memory_order_relaxed) == 0) g.session->untraced_threads.fetch_add(1);
     tls_state = dark_state();
     return tls_state;
   }
@@ -184,15 +184,25 @@ void rename_thread(ThreadState* s, const char* name, bool exec) {
 }
 
 void install_fork_handlers() {
-  pthread_atfork([] { g.mutex.lock(); }, [] { g.mutex.unlock(); },
-                 [] {
-                   g.mutex.unlock();
-                   const ThreadState* s = tls_state;
-                   tls_state = nullptr;
-                   if (s == nullptr) return;
-                   Thread* t = thread_of(const_cast<ThreadState*>(s));
-                   inherited = {true, t->pid, t->tid, s->previous, t->returns};
-                 });
+  // What the child takes over is read before the fork: the thread's state is shared memory,
+  // and the parent goes on writing it at once.
+  const auto before = [] {
+    g.mutex.lock();
+    inherited = {};
+    ThreadState* s = tls_state;
+    if (s == nullptr) return;
+    const Thread* t = thread_of(s);
+    inherited = {true, t->pid, t->tid, s->previous, t->returns};
+  };
+  const auto in_parent = [] {
+    inherited = {};
+    g.mutex.unlock();
+  };
+  const auto in_child = [] {
+    g.mutex.unlock();
+    tls_state = nullptr;
+  };
+  pthread_atfork(before, in_parent, in_child);
 }
 
 }  // namespace tracectl::plugin

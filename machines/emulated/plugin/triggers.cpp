@@ -39,7 +39,7 @@ void fire(ThreadState* s, uint32_t index, uint64_t ip) {
     s->paused = 1;
   }
   write_sample(s, index, ip);
-  if (action == Action::resume && s->paused != 0) {
+  if (action == Action::resume && s->paused != 0 && g.session->windows.fetch_add(1) < g.config.window_limit) {
     s->paused = 0;
     ++s->windows;
   }
