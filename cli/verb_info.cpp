@@ -7,6 +7,7 @@
 
 #include "cli/capture_options.hpp"
 #include "cli/verbs.hpp"
+#include "core/units.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -26,12 +27,6 @@ LossTotals all_loss(const OpenCapture& capture, const views::Totals& totals) {
   LossTotals loss = capture.loss;
   for (size_t i = 0; i < kLossKinds; ++i) loss.count[i] += totals.loss.count[i];
   return loss;
-}
-
-std::string size_text(uint64_t bytes) {
-  if (bytes < 10 * 1024) return fmt::format("{} bytes", bytes);
-  if (bytes < 10u << 20) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
-  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
 // Bytes of a file, or of all files of a directory.
@@ -69,7 +64,8 @@ nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* 
 }
 
 void print_loss(const LossTotals& loss, views::Out& out) {
-  for (size_t i = 0; i < kLossKinds; ++i) out.line(fmt::format("  {:<18}{}", kLossNames[i], loss.count[i]));
+  for (size_t i = 0; i < kLossKinds; ++i)
+    if (loss.count[i] != 0) out.line(fmt::format("  {:<18}{}", kLossNames[i], loss.count[i]));
 }
 
 void print_text(const OpenCapture& capture, const views::Totals* totals, views::Out& out) {
@@ -78,18 +74,20 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   out.line(fmt::format("capture   {}", reader.path()));
   out.line(fmt::format("trace     {} by the {} machine", capture.backend(), capture.machine()));
   if (!capture.facts.command.empty()) out.line(fmt::format("command   {}", fmt::join(capture.facts.command, " ")));
-  out.line(fmt::format("streams   {} of {} threads, {} of trace", reader.streams().size(), capture.threads(),
-                       size_text(reader.aux_bytes())));
+  out.line(fmt::format("streams   {} of {} thread{}, {} of trace", reader.streams().size(), capture.threads(),
+                       capture.threads() == 1 ? "" : "s", human_size(reader.aux_bytes())));
   for (const char* name : {"data", "plan.toml", "capture.json", "images"})
     if (const uint64_t size = reader.directory().empty() ? 0 : size_of(reader.directory() + "/" + name); size != 0)
-      out.line(fmt::format("  {:<14}{}", name, size_text(size)));
-  out.line(fmt::format("windows   {}, {} of them open", capture.windows.all().size(), capture.windows.open_count()));
+      out.line(fmt::format("  {:<14}{}", name, human_size(size)));
+  const uint64_t open = capture.windows.open_count();
+  out.line(fmt::format("windows   {}{}", capture.windows.all().size(),
+                       open == 0 ? "" : fmt::format(", {} of them open (no pause came)", open)));
   for (const auto& stream : reader.streams()) {
     const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
     const std::string who =
         stream.cpu >= 0 && stream.tid < 0 ? fmt::format("cpu {}", stream.cpu) : fmt::format("thread {}", stream.tid);
     out.line(fmt::format("  stream {:<4}{:<16}{:<16}{}", stream.idx, who, capture.images.comm(pid, ~uint64_t{0}),
-                         size_text(stream.size)));
+                         human_size(stream.size)));
   }
   if (totals != nullptr) {
     out.line(fmt::format("instructions    {}", totals->instructions));

@@ -109,6 +109,15 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
 }
 
 std::string print_size(uint64_t bytes) { return print(bytes, kSizeWords); }
+std::string human_size(uint64_t bytes) {
+  constexpr uint64_t kKiB = 1 << 10, kMiB = 1 << 20, kGiB = 1 << 30;
+  const auto in = [bytes](uint64_t unit) { return static_cast<double>(bytes) / static_cast<double>(unit); };
+  if (bytes < kKiB) return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s");
+  if (bytes < kMiB) return fmt::format("{:.1f} KiB", in(kKiB));
+  if (bytes < kGiB) return fmt::format("{:.1f} MiB", in(kMiB));
+  return fmt::format("{:.1f} GiB", in(kGiB));
+}
+
 std::string print_duration(std::chrono::nanoseconds value) {
   return print(static_cast<uint64_t>(value.count()), kDurationWords);
 }

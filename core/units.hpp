@@ -23,6 +23,8 @@ namespace tracectl {
 // The canonical text: the largest unit that keeps the number at 1 or more; it parses back to
 // the same value.
 [[nodiscard]] std::string print_size(uint64_t bytes);
+// For people: "3.1 KiB", rounded.
+[[nodiscard]] std::string human_size(uint64_t bytes);
 [[nodiscard]] std::string print_duration(std::chrono::nanoseconds value);
 
 }  // namespace tracectl

@@ -72,8 +72,13 @@ void Calls::on_enter(Frame& frame, size_t depth) {
   if (lines_.size() > kMostWaiting) drain(kMostWaiting / 2);
 }
 
-void Calls::on_leave(const Frame& frame, size_t) {
+void Calls::on_leave(const Frame& frame, size_t depth) {
   if (frame.tag < first_) return;  // written already
+  // Where a window's function returned to, when nothing ran there any more.
+  if (frame.insns == 0 && depth == 0 && !frame.place.at_entry() && frame.tag + 1 == first_ + lines_.size()) {
+    lines_.pop_back();
+    return;
+  }
   Line& line = lines_[frame.tag - first_];
   line.open = false;
   line.count = frame.insns;

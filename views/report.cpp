@@ -11,6 +11,21 @@
 namespace tracectl::views {
 namespace {
 
+constexpr size_t kWidest = 48;  // of a name's column; --json has the whole
+
+// "a_long_name..." in at most `width` columns.
+std::string fit(const std::string& text, size_t width) {
+  return text.size() <= width ? text : text.substr(0, width - 3) + "...";
+}
+
+// The width that a column of names takes.
+template <typename Rows, typename Name>
+size_t width_of(std::string_view title, const Rows& rows, size_t count, Name name) {
+  size_t width = title.size();
+  for (size_t i = 0; i < count; ++i) width = std::max(width, name(rows[i]).size());
+  return std::min(width, kWidest);
+}
+
 size_t shown(const Report& r) { return r.limit == 0 ? r.functions.size() : std::min<size_t>(r.limit, r.functions.size()); }
 
 double percent(const Report& r, uint64_t insns) {
@@ -24,16 +39,34 @@ LossTotals all_loss(const Report& r) {
 }
 
 void print_windows(const Report& r, Out& out) {
-  out.line(fmt::format("{:<28}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}", "window", "count", "total", "min", "avg", "max",
-                       "stddev", "instructions"));
-  for (const WindowStats& w : r.windows) {
-    const auto time = [](double ns) { return duration_text(ns); };
-    const auto whole = [&time](uint64_t ns) { return time(static_cast<double>(ns)); };
-    out.line(fmt::format("{:<28}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}{}", w.name, w.count, whole(w.total), whole(w.min),
-                         time(w.avg), whole(w.max), time(w.stddev), w.instructions,
+  const size_t width = width_of("window", r.windows, r.windows.size(), [](const WindowStats& w) { return w.name; });
+  const auto time = [](auto ns) { return duration_text(static_cast<double>(ns)); };
+  out.line(fmt::format("{:<{}}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}  {}", "window", width, "count", "total", "min",
+                       "avg", "max", "stddev", "instructions", "longest"));
+  for (const WindowStats& w : r.windows)
+    out.line(fmt::format("{:<{}}{:>9}{:>10}{:>10}{:>10}{:>10}{:>10}{:>15}  {}{}", fit(w.name, width), width, w.count,
+                         time(w.total), time(w.min), time(w.avg), time(w.max), time(w.stddev), w.instructions,
+                         w.longest == 0 ? "" : fmt::format("--window {}", w.longest),
                          w.open == 0 ? "" : fmt::format("  ({} open)", w.open)));
-  }
   out.line("");
+}
+
+void print_functions(const Report& r, Out& out) {
+  const size_t name = width_of("function", r.functions, shown(r), [](const FunctionTotals& f) { return f.name; });
+  const size_t object = width_of("object", r.functions, shown(r), [](const FunctionTotals& f) { return f.object; });
+  out.line(fmt::format("{:>14}{:>8}{:>12}  {:<{}}  {:<{}}  {}", "instructions", "%", "calls", "function", name, "object",
+                       object, "hottest line"));
+  for (size_t i = 0; i < shown(r); ++i) {
+    const FunctionTotals& f = r.functions[i];
+    const std::string line =
+        fmt::format("{:>14}{:>8.2f}{:>12}  {:<{}}  {:<{}}  {}", f.instructions, percent(r, f.instructions), f.calls,
+                    fit(f.name, name), name, fit(f.object, object), object, f.hottest_line);
+    out.line(std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
+  }
+  if (shown(r) < r.functions.size())
+    out.line(fmt::format("{:>34}  ... {} more (--limit 0)", "", r.functions.size() - shown(r)));
+  out.line(fmt::format("{:>14}  instructions in all, {} branches, {} taken", r.totals.instructions, r.totals.branches,
+                       r.totals.taken_branches));
 }
 
 }  // namespace
@@ -41,17 +74,10 @@ void print_windows(const Report& r, Out& out) {
 void print_text(const Report& r, Out& out) {
   if (!r.title.empty()) out.line(fmt::format("{}\n", r.title));
   if (!r.windows.empty()) print_windows(r, out);
-  out.line(fmt::format("{:>14}{:>8}{:>12}  {:<40} {:<20} {}", "instructions", "%", "calls", "function", "object",
-                       "hottest line"));
-  for (size_t i = 0; i < shown(r); ++i) {
-    const FunctionTotals& f = r.functions[i];
-    out.line(fmt::format("{:>14}{:>8.2f}{:>12}  {:<40} {:<20} {}", f.instructions, percent(r, f.instructions), f.calls,
-                         f.name, f.object, f.hottest_line));
-  }
-  if (shown(r) < r.functions.size())
-    out.line(fmt::format("{:>34}  ... {} more (--limit 0)", "", r.functions.size() - shown(r)));
-  out.line(fmt::format("{:>14}  instructions in all, {} branches, {} taken", r.totals.instructions, r.totals.branches,
-                       r.totals.taken_branches));
+  if (r.totals.instructions == 0)
+    out.line("no instruction was traced");
+  else
+    print_functions(r, out);
   const LossTotals loss = all_loss(r);
   for (size_t i = 0; i < kLossKinds; ++i)
     if (loss.count[i] != 0) out.line(fmt::format("loss: {} {}", kLossNames[i], loss.count[i]));
@@ -74,6 +100,7 @@ void print_json(const Report& r, Out& out) {
                             {"min_ns", w.min},
                             {"avg_ns", w.avg},
                             {"max_ns", w.max},
+                            {"max_window", w.longest},
                             {"stddev_ns", w.stddev},
                             {"instructions", w.instructions}});
   j["functions"] = nlohmann::ordered_json::array();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace tracectl::views {
 namespace {
@@ -22,8 +23,7 @@ bool Summary::Stream::on_block(const decode::Stamp& stamp, const decode::Block& 
     time_ = stamp.time;
     window_ = cursor_.at(time_);
     if (context_.locator != nullptr && context_.locator->stale(time_)) {
-      summary_.fold(edges_, *context_.locator, before_);
-      edges_.clear();
+      fold();
       context_.locator->advance(time_);
     }
     before_ = time_;
@@ -39,11 +39,15 @@ bool Summary::Stream::on_block(const decode::Stamp& stamp, const decode::Block& 
     ++t.branches;
     t.taken_branches += block.taken ? 1 : 0;
   }
-  if (context_.locator != nullptr) edges_.add(block);
+  if (context_.locator != nullptr) {
+    edges_.add(block);
+    if (std::exchange(starts_now_, false)) ++starts_[block.ip];
+  }
   return true;
 }
 
 bool Summary::Stream::on_event(const decode::Stamp&, const decode::Event& event) {
+  if (event.kind == decode::Event::Kind::enabled) starts_now_ = true;
   if (event.kind == decode::Event::Kind::overflow) ++summary_.totals_.loss[LossKind::overflow];
   return true;
 }
@@ -55,8 +59,22 @@ bool Summary::Stream::on_loss(const decode::Stamp&, const decode::Loss& loss) {
 }
 
 void Summary::Stream::finish() {
-  if (context_.locator != nullptr) summary_.fold(edges_, *context_.locator, time_);
+  before_ = time_;
+  if (context_.locator != nullptr) fold();
+}
+
+void Summary::Stream::fold() {
+  summary_.fold(edges_, *context_.locator, before_);
+  summary_.fold(starts_, *context_.locator, before_);
   edges_.clear();
+  starts_.clear();
+}
+
+void Summary::fold(const std::unordered_map<uint64_t, uint64_t>& starts, decode::Locator& locator, uint64_t time) {
+  for (const auto& [ip, count] : starts) {
+    const decode::Place place = locator.at(ip, time);
+    if (place.at_entry()) functions_[{place.function(), place.object()}].totals.calls += count;
+  }
 }
 
 void Summary::fold(const EdgeTable& edges, decode::Locator& locator, uint64_t time) {
@@ -116,7 +134,10 @@ std::vector<WindowStats> window_stats(const decode::WindowSet& windows, const st
     }
     if (length < longer_than[w.name]) continue;
     s.min = s.count == 0 ? length : std::min(s.min, length);
-    s.max = std::max(s.max, length);
+    if (s.count == 0 || length > s.max) {
+      s.max = length;
+      s.longest = w.number;
+    }
     s.total += length;
     s.instructions += summary.instructions_in(w.number);
     ++s.count;

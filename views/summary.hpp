@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "core/loss.hpp"
@@ -26,7 +27,7 @@ struct Totals {
 struct FunctionTotals {
   std::string name, object;
   uint64_t instructions = 0;  // in the function itself
-  uint64_t calls = 0;         // entries by a call or a jump to its first instruction
+  uint64_t calls = 0;         // entries at its first instruction: calls, jumps, begins of trace
   uint64_t hottest = 0;       // instructions of its hottest line (or block, without lines)
   std::string hottest_line;   // "file.c:12"; "" when unknown
 };
@@ -36,6 +37,7 @@ struct WindowStats {
   uint64_t count = 0, open = 0, instructions = 0;
   uint64_t total = 0, min = 0, max = 0;  // ns, of the closed ones
   double avg = 0, stddev = 0;            // ns
+  uint64_t longest = 0;                  // number of the first window of `max` ns; 0: none closed
 };
 
 class Summary {
@@ -52,12 +54,15 @@ class Summary {
     void finish();
 
    private:
+    void fold();
     Summary& summary_;
     const StreamContext& context_;
     WindowCursor cursor_;
     const decode::Window* window_ = nullptr;
     uint64_t time_ = ~uint64_t{0}, before_ = 0;
     EdgeTable edges_;
+    std::unordered_map<uint64_t, uint64_t> starts_;  // where trace began, how often
+    bool starts_now_ = false;
   };
 
   [[nodiscard]] const Totals& totals() const { return totals_; }
@@ -71,6 +76,8 @@ class Summary {
     std::map<std::string, uint64_t> lines;
   };
   void fold(const EdgeTable& edges, decode::Locator& locator, uint64_t time);
+  // A trace that begins at a function's first instruction (a window, a signal handler) counts as a call of it.
+  void fold(const std::unordered_map<uint64_t, uint64_t>& starts, decode::Locator& locator, uint64_t time);
 
   uint64_t only_;
   Totals totals_;

@@ -85,8 +85,8 @@ def check_includes(path, text, out):
     for _, include in INCLUDE.findall(text):
         check_arrow(path, include, out)
         for library, (pattern, places) in DOORS.items():
-            # A test may check us against the library itself.
-            if path.startswith("test/") and library != "linux/perf_event.h":
+            # A test or a benchmark may hold us against the library itself.
+            if path.startswith(("test/", "bench/")) and library != "linux/perf_event.h":
                 continue
             if re.match(pattern, include) and not inside(path, places):
                 out.append(("door", path, f"<{include}>: {library} belongs in {', '.join(sorted(places))}"))

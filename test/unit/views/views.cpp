@@ -182,6 +182,21 @@ TEST_CASE("returning above the first frame starts a new one at the caller") {
         }) == "2  f1\n1  f0\n");
 }
 
+TEST_CASE("where a window's function returned to is no line when nothing ran there") {
+  Thread t;
+  CHECK(tree(t, [&t](decode::ItemSink& s) { t.run(s, t.at(1), 2, BranchKind::ret, t.at(0, 4)); }) == "2  f1\n");
+}
+
+TEST_CASE("names in a report are cut to their column") {
+  Report report;
+  report.functions = {{std::string(200, 'f'), "app", 10, 1, 0, ""}};
+  report.totals.instructions = 10;
+  report.limit = 1;
+  const std::string text = captured([&report](Out& out) { print_text(report, out); });
+  CHECK(text.find("ff...  app") != std::string::npos);
+  CHECK(text.find(std::string(60, 'f')) == std::string::npos);
+}
+
 TEST_CASE("folded stacks are sorted and count a function's own instructions") {
   Thread t;
   Folded folded;
@@ -218,6 +233,23 @@ TEST_CASE("a summary counts instructions, branches and entries") {
   CHECK(functions[0].object == "prog");
 }
 
+TEST_CASE("a trace that begins at a function's first instruction counts as a call of it") {
+  Thread t;
+  Summary summary;
+  Summary::Stream s(summary, t.context);
+  decode::Event enabled;
+  enabled.kind = decode::Event::Kind::enabled;
+  for (const uint64_t begin : {t.at(1), t.at(1), t.at(2, 3)}) {
+    s.on_event({t.time, 1, 1, -1, 0}, enabled);
+    t.run(s, begin, 2, BranchKind::ret, 0);
+  }
+  s.finish();
+  const auto functions = summary.functions();
+  REQUIRE(functions.size() == 2);
+  CHECK((functions[0].name == "f1" && functions[0].calls == 2));
+  CHECK((functions[1].name == "f2" && functions[1].calls == 0));
+}
+
 TEST_CASE("windows have count, total, min, avg, max and standard deviation") {
   using decode::Hit;
   std::vector<Hit> hits;
@@ -239,6 +271,7 @@ TEST_CASE("windows have count, total, min, avg, max and standard deviation") {
   REQUIRE(stats.size() == 1);
   CHECK((stats[0].count == 3 && stats[0].open == 1 && stats[0].total == 60));
   CHECK((stats[0].min == 10 && stats[0].max == 30));
+  CHECK(stats[0].longest == 3);
   CHECK(stats[0].avg == Approx(20));
   CHECK(stats[0].stddev == Approx(10));
   CHECK(stats[0].instructions == 8);

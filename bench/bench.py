@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Measures tracectl against what one would use instead, in one run, alternating.
+
+Only ratios are written: seconds depend on the machine, ratios much less. With --document, the
+tables between `<!-- NAME -->` and `<!-- /NAME -->` of that file are rewritten.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import capture as captures
+import memory
+
+MIB = 1 << 20
+LIMIT = 300 * 1000 * 1000  # bytes, for `run` and `report` each
+MOST = 4.0  # fully traced, times native: the aim
+
+
+def make_input(path, size):
+    """Text-like bytes with some noise, always the same: xz must search, and finds."""
+    rng = random.Random(12)
+    words = ["".join(rng.choices("etaoinshrdlucmfw", k=rng.randint(2, 9))) for _ in range(4000)]
+    weights = [1 / (n + 1) for n in range(len(words))]
+    with open(path, "wb") as out:
+        while out.tell() < size:
+            out.write(" ".join(rng.choices(words, weights, k=500)).encode() + rng.randbytes(200))
+        out.truncate(size)
+
+
+def seconds(command):
+    """Wall time of one run, which must succeed."""
+    begin = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(command)}: status {done.returncode}\n{done.stderr.decode(errors='replace')[-2000:]}")
+    return time.monotonic() - begin
+
+
+def medians(commands, rounds):
+    """Median wall time by name, one run of each in turn."""
+    times = {name: [] for name in commands}
+    for n in range(rounds):
+        for name, command in commands.items():
+            times[name].append(seconds(command))
+        print(f"  round {n + 1}: " + ", ".join(f"{name} {t[-1]:.2f} s" for name, t in times.items()), flush=True)
+    return {name: statistics.median(t) for name, t in times.items()}, {
+        name: (min(t), max(t)) for name, t in times.items()
+    }
+
+
+def table(title, rows):
+    width = [max(len(row[n]) for row in [title] + rows) for n in range(len(title))]
+    lines = [title, ["-" * w for w in width]] + rows
+    return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(row, width)) + " |" for row in lines)
+
+
+def ratio_table(base, middle, spread, what):
+    rows = [
+        [what[name], f"{t / middle[base]:.2f}", f"{spread[name][0] / middle[base]:.2f} to {spread[name][1] / middle[base]:.2f}"]
+        for name, t in middle.items()
+    ]
+    return table(["", f"times {base}", "fastest to slowest"], rows)
+
+
+class Bench:
+    def __init__(self, args):
+        self.tracectl, self.rounds = shutil.which("tracectl"), args.rounds
+        self.work = pathlib.Path(args.work)
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.tables = {}
+        self.failed = False
+
+    def path(self, name):
+        return str(self.work / name)
+
+    def input(self, size):
+        path = self.path(f"input.{size}")
+        if not os.path.exists(path):
+            make_input(path, size)
+        return path
+
+    def traced(self, capture, command):
+        shutil.rmtree(self.path(capture), ignore_errors=True)
+        return [self.tracectl, "run", "-q", "-o", self.path(capture), "--", *command]
+
+    def info(self, capture):
+        return json.loads(subprocess.check_output([self.tracectl, "info", "--json", self.path(capture)]))
+
+    def running(self):
+        """xz over 3 MB: native, QEMU, traced."""
+        xz = [shutil.which("xz"), "-T1", "-k", "-c", self.input(3 * 1000 * 1000)]
+        capture = self.path("xz.data")
+        commands = {
+            "native": xz,
+            "qemu": ["qemu-x86_64", *xz],
+            "traced": [self.tracectl, "run", "-q", "-o", capture, "--", *xz],
+        }
+        shutil.rmtree(capture, ignore_errors=True)
+        print("running: xz over 3 MB", flush=True)
+        middle, spread = medians(commands, self.rounds)
+        what = {"native": "native", "qemu": "`qemu-x86_64`, no plugin", "traced": "`tracectl run`, all of it traced"}
+        self.tables["running"] = ratio_table("native", middle, spread, what)
+        factor = middle["traced"] / middle["native"]
+        print(f"  traced: {factor:.2f} times native (the aim: at most {MOST:g})")
+        self.failed |= factor > MOST
+        shutil.rmtree(capture + ".old", ignore_errors=True)
+
+    def decoding(self):
+        """One capture, three decoders."""
+        self.decoding_of("decoding", "a short capture", self.input(12 * 1000), with_perf=True, rounds=3)
+        self.decoding_of("decoding_long", "a long capture", self.input(3 * 1000 * 1000), with_perf=False, rounds=3)
+
+    def decoding_of(self, name, what, source, with_perf, rounds):
+        seconds(self.traced("decode.data", [shutil.which("xz"), "-T1", "-k", "-c", source]))
+        capture, trace, maps = (self.path(n) for n in ("decode.data", "decode.pt", "decode.maps"))
+        captures.take_apart(capture, trace, maps)
+        info = self.info("decode.data")
+        commands = {"libipt": [self.path("libipt_walk"), trace, maps], "info": [self.tracectl, "info", "--json", capture]}
+        commands["report"] = [self.tracectl, "report", capture]
+        if with_perf:
+            commands["perf"] = ["perf", "script", "-i", capture, "--itrace=i0ns", "-F", "tid,ip"]
+        print(f"decoding: {what}, {info['instructions'] / 1e6:.1f} M instructions, {info['bytes'] / MIB:.1f} MiB", flush=True)
+        counted, errors = subprocess.check_output(commands["libipt"]).split()
+        if abs(int(counted) - info["instructions"]) > info["instructions"] * 1e-4 or int(errors) or info["decode_errors"]:
+            print(f"  libipt alone: {int(counted)} instructions, {int(errors)} errors; tracectl: {info['instructions']}")
+        middle, spread = medians(commands, rounds)
+        words = {
+            "libipt": "libipt's block decoder alone, one thread",
+            "info": "`tracectl info --json`",
+            "report": "`tracectl report`",
+            "perf": "`perf script --itrace=i0ns -F tid,ip`, output discarded",
+        }
+        self.tables[name] = (
+            f"{info['instructions'] / 1e6:.0f} million instructions, {info['bytes'] / 1e6:.1f} MB of trace:\n\n"
+            + ratio_table("libipt", middle, spread, words)
+        )
+        for path in (trace, maps):
+            os.unlink(path)
+        shutil.rmtree(capture)
+
+    def holding(self):
+        """run and report of 2 GB of trace, 300 MB each."""
+        xz, source = shutil.which("xz"), self.input(3 * 1000 * 1000)
+        rows = []
+        try:
+            for runs in (1, 8):
+                script = f'for i in $(seq {runs}); do {xz} -T1 -k -c "$1" >/dev/null || exit; done'
+                print(f"holding: {runs} times xz", flush=True)
+                results = [("run", memory.limited(self.traced("big.data", ["sh", "-c", script, "sh", source]), LIMIT))]
+                size = captures_size(self.path("big.data"))
+                results.append(("report", memory.limited([self.tracectl, "report", self.path("big.data")], LIMIT)))
+                shutil.rmtree(self.path("big.data"))
+                for verb, (status, peak, kills) in results:
+                    passed = status == 0 and kills == 0
+                    self.failed |= not passed
+                    words = "yes" if passed else f"no: status {status}, {kills} killed"
+                    print(f"  {verb}: {size / 1e9:.2f} GB, peak {peak / 1e6:.0f} MB, {words}", flush=True)
+                    rows.append([f"`{verb}`", f"{size / 1e9:.2f} GB", f"{peak / 1e6:.0f} MB", words])
+        except memory.Unavailable as reason:
+            print(f"holding: skipped: {reason}")
+            return
+        self.tables["holding"] = table(["", "trace", "peak held", "within 300 MB"], rows)
+
+
+def captures_size(capture):
+    return os.path.getsize(pathlib.Path(capture) / "data")
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    qemu = subprocess.check_output(["qemu-x86_64", "--version"], text=True).split()[2]
+    return f"{model.group(1) if model else 'unknown cpu'}, {os.cpu_count()} cpus, QEMU {qemu}."
+
+
+def rewrite(document, tables):
+    text = pathlib.Path(document).read_text()
+    for name, content in tables.items():
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        text = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: f"{begin}\n{content}\n{end}", text, flags=re.S)
+    pathlib.Path(document).write_text(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", default="build/bench")
+    parser.add_argument("--document")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["running", "decoding", "holding"])
+    args = parser.parse_args()
+    bench = Bench(args)
+    for part in ("running", "decoding", "holding"):
+        if args.only in (None, part):
+            getattr(bench, part)()
+    shutil.rmtree(bench.path("xz.data"), ignore_errors=True)
+    bench.tables["machine"] = machine()
+    for name, content in bench.tables.items():
+        print(f"\n{name}\n{content}")
+    if args.document:
+        rewrite(args.document, bench.tables)
+    sys.exit(1 if bench.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
