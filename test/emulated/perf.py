@@ -13,15 +13,15 @@ SHOWN = 20
 
 def perf_instructions(bench, capture):
     """{tid: [address]} as perf sees them; `perf script` is quiet."""
-    command = ["perf", "script", "-i", capture, "--itrace=i0ns", "-F", "tid,ip"]
+    command = ["perf", "script", "-i", capture, "--itrace=i0ns", "-F", "tid,event,ip"]
     errors = bench.path("perf.err")
     out = {}
     with open(errors, "wb") as err, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, stdin=subprocess.DEVNULL,
                                                      env=bench.env) as perf:
         for line in perf.stdout:
             words = line.split()
-            if len(words) >= 2:
-                out.setdefault(int(words[0]), []).append(int(words[1], 16))
+            if len(words) == 3 and words[1].startswith(b"instructions"):  # not the triggers' own samples
+                out.setdefault(int(words[0]), []).append(int(words[2], 16))
     equal("perf's status", perf.returncode, 0)
     with open(errors, "rb") as err:
         equal("perf's stderr", err.read().decode(), "")
@@ -89,7 +89,7 @@ def same(bench, command, options=(), stdin=b"", status=0):
 
 
 def flow(bench):
-    return same(bench, [bench.program("flow"), "loop", "recursion", "pointers", "longjump", "text"])
+    return same(bench, [bench.program("flow"), "loop", "recursion", "pointers", "longjump", "text"], status=None)
 
 
 def edges(bench):
