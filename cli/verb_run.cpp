@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <set>
 
 #include "cli/plan_options.hpp"
 #include "cli/record_setup.hpp"
@@ -138,7 +139,7 @@ int run_run(const RunVerbOptions& options) {
 
 void add_run(CLI::App& app, VerbRun& run) {
   auto options = std::make_shared<RunVerbOptions>();
-  CLI::App* verb = app.add_subcommand("run", "start a command under a plan and leave a capture");
+  CLI::App* verb = app.add_subcommand("run", "Start a command under a plan and leave a capture");
   add_plan_options(*verb, options->plan);
   verb->add_option("-o,--output", options->output, "directory of the capture")->capture_default_str();
   verb->add_flag("-q,--quiet", options->quiet, "say nothing but warnings and losses");

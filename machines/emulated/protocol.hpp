@@ -106,10 +106,10 @@ struct HelloReply {
   uint32_t follow;
   uint32_t tsc;  // TSC packets wanted
   uint32_t return_compression;
-  uint64_t psb_bytes;   // distance of PSBs
-  uint64_t wakeup;      // aux_watermark, bytes
+  uint64_t psb_bytes;     // distance of PSBs
+  uint64_t wakeup;        // aux_watermark, bytes
   uint64_t window_limit;  // [limits] windows; ~0: none
-  char qemu[kMaxPath];  // for execve
+  char qemu[kMaxPath];    // for execve
   char plugin[kMaxPath];
 };
 

@@ -56,19 +56,21 @@ bool is_delivery(const Block* b, const void* env) {
   return h.handler == b->pc && load64(stack) == h.restorer;
 }
 
-// Where the interrupted code was to go on. Frame: return address, then ucontext with flags,
-// link, stack (40 bytes) and the registers, rip the seventeenth (asm/sigcontext.h).
-uint64_t interrupted_ip(const void* env) { return load64(reg(env, kRsp) + 8 + 40 + 16 * 8); }
-
-void deliver_signal(ThreadState* s, const Block* p, const void* env) {
-  if (s->enabled == 0) return;
-  const uint64_t ip = interrupted_ip(env);
-  const bool inside = ip >= p->pc && ip < p->fall;
-  if (!(inside && is_fault_signal(reg(env, kRdi)))) settle(s, p, ip);
-  if (s->enabled != 0) disable_at(s, ip);
+void deliver_signal(ThreadState* s, const Block* p, const Interruption& i) {
+  if (s->enabled == 0 || p == nullptr) return;
+  const bool inside = i.ip >= p->pc && i.ip < p->fall;
+  if (!(inside && i.fault)) settle(s, p, i.ip);
+  if (s->enabled != 0) disable_at(s, i.ip);
 }
 
 }  // namespace
+
+// Frame: return address, then ucontext with flags, link, stack (40 bytes) and the registers,
+// rip the seventeenth (asm/sigcontext.h).
+Interruption interruption(const Block* b, const void* env) {
+  if ((b->flags & kHandler) == 0 || !is_delivery(b, env)) return {};
+  return {true, is_fault_signal(reg(env, kRdi)), load64(reg(env, kRsp) + 8 + 40 + 16 * 8)};
+}
 
 bool settle(ThreadState* s, const Block* p, uint64_t ip) {
   switch (p->ending) {
@@ -103,10 +105,11 @@ bool settle(ThreadState* s, const Block* p, uint64_t ip) {
 
 void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* env) {
   Thread* t = thread_of(s);
-  if ((b->flags & kLogged) != 0) log_block(s, p, b);
+  if ((b->flags & kLogged) != 0) log_block(s, p, b, env);
   if (t->dead) return;
-  if ((b->flags & kHandler) != 0 && is_delivery(b, env)) {
-    if (p != nullptr) deliver_signal(s, p, env);
+  const Interruption signal = interruption(b, env);
+  if (signal.delivered) {
+    deliver_signal(s, p, signal);
   } else if (s->enabled != 0 && p != nullptr && !settle(s, p, b->pc)) {
     // Unexplained: an asynchronous branch is what a decoder can follow.
     g.session->unexplained.fetch_add(1);

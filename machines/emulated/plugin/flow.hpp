@@ -23,6 +23,14 @@ inline uint64_t reg(const void* env, Register r) { return static_cast<const uint
 // guest_base is 0 for 64-bit guests: a guest address is a host address.
 inline uint64_t load64(uint64_t address) { return *reinterpret_cast<const uint64_t*>(address); }
 
+// Is `b` a signal handler's first block, just delivered to? Then: which instruction was to be
+// next, and whether that one itself faulted.
+struct Interruption {
+  bool delivered = false, fault = false;
+  uint64_t ip = 0;
+};
+Interruption interruption(const Block* b, const void* env);
+
 // The predecessor `p` went on at `ip`: its last packet. False when nothing explains it.
 bool settle(ThreadState* s, const Block* p, uint64_t ip);
 // Everything that is not "traced block follows traced block": signals, triggers, pause, start.

@@ -9,8 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "machines/emulated/plugin/qemu_api.hpp"
-
 namespace tracectl::plugin {
 namespace {
 
@@ -20,7 +18,7 @@ bool read_guest(uint64_t address, void* out, size_t size) {
 }
 
 struct Auxv {
-  uint64_t phdr = 0, phnum = 0, base = 0, entry = 0;
+  uint64_t phdr = 0, phnum = 0, base = 0, entry = 0, execfn = 0;
 };
 
 // argc, argv..., 0, envp..., 0, auxv.
@@ -43,6 +41,10 @@ bool read_auxv(uint64_t stack, Auxv& out) {
     if (pair[0] == AT_PHNUM) out.phnum = pair[1];
     if (pair[0] == AT_BASE) out.base = pair[1];
     if (pair[0] == AT_ENTRY) out.entry = pair[1];
+    if (pair[0] == AT_EXECFN) out.execfn = pair[1];
+    // QEMU 8.2 and later give the program a vdso, whose code lies in no file that a decoder
+    // could read: the program does without, as under QEMU 7.2.
+    if (pair[0] == AT_SYSINFO_EHDR) *reinterpret_cast<uint64_t*>(at - 16) = AT_IGNORE;
   }
 }
 
@@ -58,7 +60,8 @@ uint64_t load_bias(const Auxv& aux, const std::vector<Elf64_Phdr>& phdrs) {
   for (const auto& p : phdrs)
     if (p.p_type == PT_PHDR) return aux.phdr - p.p_vaddr;
   Elf64_Ehdr header{};
-  if (!read_guest(aux.phdr & ~4095ull, &header, sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return 0;
+  if (!read_guest(aux.phdr & ~4095ull, &header, sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    return 0;
   return aux.entry - header.e_entry;
 }
 
@@ -99,9 +102,10 @@ bool read_guest_start(uint64_t stack, GuestStart& out) {
   std::vector<Elf64_Phdr> phdrs;
   if (!read_auxv(stack, aux) || !read_phdrs(aux.phdr, aux.phnum, phdrs)) return false;
   const uint64_t bias = load_bias(aux, phdrs);
-  const char* path = qemu_plugin_path_to_binary();
-  if (path == nullptr || realpath(path, out.program.path) == nullptr)
-    std::strncpy(out.program.path, path != nullptr ? path : "", sizeof out.program.path - 1);
+  // The path that QEMU was told to load; the program has not had a chance to change it.
+  const auto* path = reinterpret_cast<const char*>(aux.execfn);
+  if (path != nullptr && realpath(path, out.program.path) == nullptr)
+    std::strncpy(out.program.path, path, sizeof out.program.path - 1);
   add_code(phdrs, bias, out.program);
   if (aux.base != 0) read_interpreter(phdrs, bias, aux.base, out.interpreter);
   return true;

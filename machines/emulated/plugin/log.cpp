@@ -21,32 +21,40 @@ void add(Thread* t, uint64_t address) {
   ++t->log_count;
 }
 
-// Instructions of `p` from `from` up to (not with) `until`.
-void add_block(Thread* t, const Block* p, uint64_t from, uint64_t until) {
+// Instructions of `p` up to (not with) `until`.
+void add_block(Thread* t, const Block* p, uint64_t until) {
   for (uint64_t at = p->pc; at < p->fall && at < until;) {
     const auto insn = intel_pt::decode_insn(reinterpret_cast<const uint8_t*>(at), std::min<uint64_t>(15, p->fall - at), at);
     if (insn.size == 0) return;
-    if (at >= from) add(t, at);
+    add(t, at);
     at += insn.size;
   }
 }
 
+// How far `p` was executed, when `b` is what came next.
+uint64_t end_of(const Block* p, const Block* b, const void* env) {
+  const Interruption i = interruption(b, env);
+  const uint64_t to = i.delivered ? i.ip : b->pc;
+  if (p->rep && to == p->last) return p->last;  // it goes on: its successor tells it
+  const bool inside = to >= p->pc && to < p->fall;
+  if (inside && i.delivered && i.fault) return to;
+  return inside && to != p->pc && !i.delivered && p->ending == Ending::none ? to : p->fall;
+}
+
 }  // namespace
 
-void log_block(ThreadState* s, const Block* p, const Block* b) {
+void log_block(ThreadState* s, const Block* p, const Block* b, const void* env) {
   Thread* t = thread_of(s);
   if (t->log_count == 0) t->log_hash = kBasis;
-  if (p == nullptr) return;
-  // A rep instruction that goes on, or a block left in its middle, is told by its successor.
-  const bool rep = p->rep && b->pc == p->last;
-  const bool inside = p->ending == Ending::none && b->pc > p->pc && b->pc < p->fall;
-  add_block(t, p, p->pc, rep ? p->last : inside ? b->pc : p->fall);
+  const bool told = p == nullptr || t->log_skip;  // a forked child's last block: its parent tells it
+  t->log_skip = false;
+  if (!told) add_block(t, p, end_of(p, b, env));
 }
 
 void log_finish(ThreadState* s) {
   Thread* t = thread_of(s);
   const auto* p = static_cast<const Block*>(s->previous);
-  if (p != nullptr) add_block(t, p, p->pc, p->fall);
+  if (p != nullptr) add_block(t, p, p->fall);
   s->previous = nullptr;
   char line[96];
   const int n = std::snprintf(line, sizeof line, "%d %llu %016llx\n", t->tid, static_cast<unsigned long long>(t->log_count),

@@ -10,7 +10,7 @@
 
 namespace tracectl::plugin {
 
-void log_block(ThreadState* s, const Block* p, const Block* b);
+void log_block(ThreadState* s, const Block* p, const Block* b, const void* env);
 void log_finish(ThreadState* s);
 
 }  // namespace tracectl::plugin

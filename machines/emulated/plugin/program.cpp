@@ -110,6 +110,7 @@ ThreadState* start_forked() {
   const int32_t parent = inherited.pid;
   ThreadState* s = attach(ThreadOrigin::fork, parent, inherited.tid);
   s->previous = inherited.previous;
+  thread_of(s)->log_skip = true;
   thread_of(s)->returns = inherited.returns;
   s->return_probes = thread_of(s)->dead ? 0 : static_cast<uint32_t>(inherited.returns.size());
   inherited = {};

@@ -40,6 +40,5 @@ size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);
 uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb*);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, size_t);
 uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn*);
-const char* qemu_plugin_path_to_binary();  // g_malloc'ed; kept
 
 }  // extern "C"

@@ -62,6 +62,7 @@ struct Thread {
   std::vector<ReturnProbe> returns;
   uint64_t syscall_args[6] = {};
   uint32_t periods[64] = {};
+  bool log_skip = false;
   uint64_t log_count = 0, log_hash = 0;  // only with log=
 };
 
