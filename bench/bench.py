@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -36,25 +37,31 @@ def make_input(path, size):
         out.truncate(size)
 
 
-def seconds(command):
-    """Wall time of one run, which must succeed."""
+def spent(command):
+    """Wall time and processor time of one run, children included; it must succeed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.monotonic()
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    wall = time.monotonic() - begin
     if done.returncode != 0:
         sys.exit(f"bench: {' '.join(command)}: status {done.returncode}\n{done.stderr.decode(errors='replace')[-2000:]}")
-    return time.monotonic() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def medians(commands, rounds):
-    """Median wall time by name, one run of each in turn."""
+def rounds_of(commands, rounds):
+    """[(wall, processor)] by name, one run of each in turn."""
     times = {name: [] for name in commands}
     for n in range(rounds):
         for name, command in commands.items():
-            times[name].append(seconds(command))
-        print(f"  round {n + 1}: " + ", ".join(f"{name} {t[-1]:.2f} s" for name, t in times.items()), flush=True)
-    return {name: statistics.median(t) for name, t in times.items()}, {
-        name: (min(t), max(t)) for name, t in times.items()
-    }
+            times[name].append(spent(command))
+        print(f"  round {n + 1}: " + ", ".join(f"{name} {t[-1][0]:.2f} s" for name, t in times.items()), flush=True)
+    return times
+
+
+def middle(times):
+    """Median wall time, median processor time."""
+    return statistics.median(w for w, _ in times), statistics.median(p for _, p in times)
 
 
 def table(title, rows):
@@ -63,12 +70,14 @@ def table(title, rows):
     return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(row, width)) + " |" for row in lines)
 
 
-def ratio_table(base, middle, spread, what):
-    rows = [
-        [what[name], f"{t / middle[base]:.2f}", f"{spread[name][0] / middle[base]:.2f} to {spread[name][1] / middle[base]:.2f}"]
-        for name, t in middle.items()
-    ]
-    return table(["", f"times {base}", "fastest to slowest"], rows)
+def ratio_table(base, times, what):
+    wall, processor = middle(times[base])
+    rows = []
+    for name, runs in times.items():
+        w, p = (middle(runs)[0] / wall, middle(runs)[1] / processor)
+        each = [run[0] / wall for run in runs]
+        rows.append([what[name], f"{w:.2f}", f"{min(each):.2f} to {max(each):.2f}", f"{p:.2f}"])
+    return table(["", f"times {base}", "fastest to slowest", "processor time"], rows)
 
 
 class Bench:
@@ -106,10 +115,10 @@ class Bench:
         }
         shutil.rmtree(capture, ignore_errors=True)
         print("running: xz over 3 MB", flush=True)
-        middle, spread = medians(commands, self.rounds)
+        times = rounds_of(commands, self.rounds)
         what = {"native": "native", "qemu": "`qemu-x86_64`, no plugin", "traced": "`tracectl run`, all of it traced"}
-        self.tables["running"] = ratio_table("native", middle, spread, what)
-        factor = middle["traced"] / middle["native"]
+        self.tables["running"] = ratio_table("native", times, what)
+        factor = middle(times["traced"])[0] / middle(times["native"])[0]
         print(f"  traced: {factor:.2f} times native (the aim: at most {MOST:g})")
         self.failed |= factor > MOST
         shutil.rmtree(capture + ".old", ignore_errors=True)
@@ -120,7 +129,7 @@ class Bench:
         self.decoding_of("decoding_long", "a long capture", self.input(3 * 1000 * 1000), with_perf=False, rounds=3)
 
     def decoding_of(self, name, what, source, with_perf, rounds):
-        seconds(self.traced("decode.data", [shutil.which("xz"), "-T1", "-k", "-c", source]))
+        spent(self.traced("decode.data", [shutil.which("xz"), "-T1", "-k", "-c", source]))
         capture, trace, maps = (self.path(n) for n in ("decode.data", "decode.pt", "decode.maps"))
         captures.take_apart(capture, trace, maps)
         info = self.info("decode.data")
@@ -132,7 +141,7 @@ class Bench:
         counted, errors = subprocess.check_output(commands["libipt"]).split()
         if abs(int(counted) - info["instructions"]) > info["instructions"] * 1e-4 or int(errors) or info["decode_errors"]:
             print(f"  libipt alone: {int(counted)} instructions, {int(errors)} errors; tracectl: {info['instructions']}")
-        middle, spread = medians(commands, rounds)
+        times = rounds_of(commands, rounds)
         words = {
             "libipt": "libipt's block decoder alone, one thread",
             "info": "`tracectl info --json`",
@@ -141,7 +150,7 @@ class Bench:
         }
         self.tables[name] = (
             f"{info['instructions'] / 1e6:.0f} million instructions, {info['bytes'] / 1e6:.1f} MB of trace:\n\n"
-            + ratio_table("libipt", middle, spread, words)
+            + ratio_table("libipt", times, words)
         )
         for path in (trace, maps):
             os.unlink(path)

@@ -91,7 +91,15 @@ Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& opt
   for (size_t i = 0; i < kLossKinds; ++i)
     out->loss.count[i] = std::max(out->reader.loss().count[i], out->facts.loss.count[i]);
   if (options.window > out->windows.all().size())
-    return fail_usage(fmt::format("no window {}: the capture has {}", options.window, out->windows.all().size()));
+    return fail_usage(fmt::format("no window {}: the capture has {}", options.window,
+                                  out->windows.all().empty() ? "none" : std::to_string(out->windows.all().size())));
+  return out;
+}
+
+std::vector<const capture::AuxStream*> streams_in_order(const capture::Reader& reader) {
+  std::vector<const capture::AuxStream*> out;
+  for (const auto& stream : reader.streams()) out.push_back(&stream);
+  std::stable_sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->idx < b->idx; });
   return out;
 }
 
@@ -115,7 +123,8 @@ Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
   if (capture.decoder == nullptr) return no_decoder(capture);
   uint64_t done = 0;
   bool found = options.tid < 0;
-  for (const capture::AuxStream& stream : capture.reader.streams()) {
+  for (const capture::AuxStream* each : streams_in_order(capture.reader)) {
+    const capture::AuxStream& stream = *each;
     if (options.tid >= 0 && stream.tid != options.tid) continue;
     found = true;
     const auto bytes = decode::StreamBytes::of(capture.reader, stream);

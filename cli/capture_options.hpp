@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/capture/reader.hpp"
 #include "core/result.hpp"
@@ -59,6 +60,8 @@ struct StreamVisit {
   std::function<Result<>(decode::ItemSink&)> decode;
 };
 
+// By idx: the order in which the threads began.
+std::vector<const capture::AuxStream*> streams_in_order(const capture::Reader& reader);
 // Calls `fn` for every stream that the options select; false from it stops the walk.
 Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
                          const std::function<Result<bool>(StreamVisit&)>& fn);

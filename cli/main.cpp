@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "cli/verbs.hpp"
 
@@ -38,7 +39,28 @@ int take_command(int argc, char** argv) {
   return argc;
 }
 
+// What CLI11 would only call a missing subcommand.
+bool unknown_verb(const CLI::App& app, const char* word) {
+  if (word[0] == '-') return false;
+  for (const CLI::App* verb : app.get_subcommands(nullptr))
+    if (verb->get_name() == word) return false;
+  report_error({ErrorKind::usage, std::string("there is no verb '") + word + "'", "tracectl --help lists them"});
+  return true;
+}
+
+std::string usage_message(const CLI::App* app, const CLI::Error& e) {
+  const auto verbs = app->get_subcommands();
+  const std::string verb = verbs.empty() ? "" : " " + verbs.front()->get_name();
+  return std::string("tracectl: ") + e.what() + "\n  hint: tracectl" + verb + " --help\n";
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv, const VerbRun& run) {
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return static_cast<int>(ErrorKind::usage);
+  }
+  if (unknown_verb(app, argv[1])) return static_cast<int>(ErrorKind::usage);
+  app.failure_message(usage_message);
   try {
     app.parse(take_command(argc, argv), argv);
   } catch (const CLI::ParseError& e) {

@@ -36,7 +36,7 @@ int run_check(const CheckOptions& options) {
 void add_check(CLI::App& app, VerbRun& run) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App* verb =
-      app.add_subcommand("check", "the resolved plan: every value, trigger and buffer; and the equal perf record line");
+      app.add_subcommand("check", "The resolved plan: every value, trigger and buffer; and the equal perf record line");
   add_plan_options(*verb, options->plan);
   verb->add_flag("--json", options->json, "as JSON");
   verb->footer(kFooter);

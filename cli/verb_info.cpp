@@ -68,6 +68,15 @@ void print_loss(const LossTotals& loss, views::Out& out) {
     if (loss.count[i] != 0) out.line(fmt::format("  {:<18}{}", kLossNames[i], loss.count[i]));
 }
 
+// The program that a stream began in: later its process may have become another.
+std::string comm_of(const OpenCapture& capture, const capture::AuxStream& stream) {
+  const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
+  uint64_t start = 0;
+  if (capture.decoder != nullptr && !stream.fragments.empty())
+    start = capture.decoder->start_time(capture.reader.bytes(stream.fragments.front()));
+  return capture.images.comm(pid, start == 0 ? ~uint64_t{0} : start);
+}
+
 void print_text(const OpenCapture& capture, const views::Totals* totals, views::Out& out) {
   const auto& reader = capture.reader;
   if (!capture.facts.title.empty()) out.line(capture.facts.title);
@@ -82,12 +91,12 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   const uint64_t open = capture.windows.open_count();
   out.line(fmt::format("windows   {}{}", capture.windows.all().size(),
                        open == 0 ? "" : fmt::format(", {} of them open (no pause came)", open)));
-  for (const auto& stream : reader.streams()) {
-    const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
+  for (const capture::AuxStream* each : streams_in_order(reader)) {
+    const auto& stream = *each;
     const std::string who =
         stream.cpu >= 0 && stream.tid < 0 ? fmt::format("cpu {}", stream.cpu) : fmt::format("thread {}", stream.tid);
-    out.line(fmt::format("  stream {:<4}{:<16}{:<16}{}", stream.idx, who, capture.images.comm(pid, ~uint64_t{0}),
-                         human_size(stream.size)));
+    out.line(
+        fmt::format("  stream {:<4}{:<16}{:<16}{}", stream.idx, who, comm_of(capture, stream), human_size(stream.size)));
   }
   if (totals != nullptr) {
     out.line(fmt::format("instructions    {}", totals->instructions));

@@ -29,7 +29,7 @@ int run_new(const PlanOptions& options) {
 
 void add_new(CLI::App& app, VerbRun& run) {
   auto options = std::make_shared<PlanOptions>();
-  CLI::App* verb = app.add_subcommand("new", "write a commented plan to start from");
+  CLI::App* verb = app.add_subcommand("new", "Write a commented plan to start from");
   add_window_options(*verb, *options);
   verb->footer(kFooter);
   verb->callback([options, &run] { run = [options] { return run_new(*options); }; });

@@ -29,20 +29,22 @@ constexpr std::array<const char*, 4> kWhat = {"calls", "branches", "instructions
 
 struct Options {
   CaptureOptions capture;
-  std::vector<std::string> words;
+  std::string first, second;  // the words, as they came
   std::string what = "calls";
   bool raw = false, digest = false;
 };
 
 Result<> sort_words(Options& options) {
   bool have_capture = false;
-  for (const std::string& word : options.words) {
+  for (const std::string& word : {options.first, options.second}) {
+    if (word.empty()) continue;
     if (std::find(kWhat.begin(), kWhat.end(), word) != kWhat.end()) {
       options.what = word;
     } else if (!std::exchange(have_capture, true)) {
       options.capture.path = word;
     } else {
-      return fail_usage("cannot take two captures: " + options.capture.path + " and " + word);
+      return fail_usage(fmt::format("neither '{}' nor '{}' is something to list", options.capture.path, word),
+                        "calls, branches, instructions or packets");
     }
   }
   if (options.raw && options.what != "instructions") return fail_usage("--raw goes with `script instructions` only");
@@ -87,7 +89,8 @@ Result<> show(StreamVisit& visit, const Options& options, bool last_blocks, deco
 
 Result<bool> show_packets(OpenCapture& capture, StreamVisit& visit, views::Out& out) {
   const auto done = capture.decoder->packets(visit.trace, [&](const decode::PacketText& p) {
-    out.line(fmt::format("{} {:016x}  {:<10} {}", visit.context.tid, p.offset, p.name, p.payload));
+    out.line(
+        fmt::format("{} {:016x}  {:<{}}{}", visit.context.tid, p.offset, p.name, p.payload.empty() ? 0 : 11, p.payload));
     return out.ok();
   });
   if (!done) return tl::unexpected(done.error());
@@ -142,9 +145,8 @@ int script(Options& options) {
 void add_script(CLI::App& app, VerbRun& run) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("script", "The trace as text: calls, branches, instructions or packets");
-  verb->add_option("WHAT_CAPTURE", options->words, "what to list, and the capture (default: calls of tracectl.data)")
-      ->option_text("[WHAT] [CAPTURE]")
-      ->expected(0, 2);
+  verb->add_option("WHAT", options->first, "calls, branches, instructions or packets; else calls");
+  verb->add_option("CAPTURE", options->second, "a capture directory, or a perf.data file with trace; else tracectl.data");
   add_thread_and_window(*verb, options->capture);
   verb->add_option("--last", options->capture.last, "only the last N lines of each thread")->check(CLI::PositiveNumber);
   verb->add_option("--limit", options->capture.limit, "at most N lines")->check(CLI::PositiveNumber);
