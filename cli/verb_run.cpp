@@ -72,12 +72,17 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
     if (s.loss.count[i] != 0)
       fmt::print(stderr, "tracectl: loss: {}: {} {}\n", kLossNames[i], s.loss.count[i], kLossMeanings[i]);
   if (!outcome.stop_reason.empty()) fmt::print(stderr, "tracectl: stopped by {}\n", outcome.stop_reason);
+  if (outcome.smaller_buffers != 0)
+    fmt::print(stderr, "tracectl: {} threads got AUX buffers smaller than {}, to keep within [buffer] total = {}\n",
+               outcome.smaller_buffers, print_size(plan.buffer.aux_size), print_size(plan.buffer.total));
   if (options.quiet) return;
+  std::set<int32_t> threads;  // one that executed another program has two streams
+  for (const auto& t : s.threads) threads.insert(t.tid);
   const std::string windows =
       plan.triggers.empty() ? ""
                             : fmt::format("{} window{}, ", s.windows.value_or(0), s.windows.value_or(0) == 1 ? "" : "s");
   fmt::print(stderr, "tracectl: {}{} of trace of {} thread{} in {}; next: tracectl report{}\n", windows,
-             human_size(s.trace_bytes), s.threads.size(), s.threads.size() == 1 ? "" : "s", options.output,
+             human_size(s.trace_bytes), threads.size(), threads.size() == 1 ? "" : "s", options.output,
              options.output == "tracectl.data" ? "" : " " + options.output);
 }
 

@@ -89,7 +89,7 @@ std::string find_in_path(const std::string& name) {
 }
 
 pid_t start(const HostFacts& host, const std::vector<std::string>& command, const std::string& plugin) {
-  Command c{find_in_path(command[0]), command[0], {command.begin() + 1, command.end()}};
+  Command c{find_in_path(command[0]), "", command[0], {command.begin() + 1, command.end()}};
   prepare_program(c);
   auto arguments = qemu_arguments(host.qemu_x86_64.path, plugin, c);
   const auto pointers = exec_pointers(arguments);
@@ -149,7 +149,7 @@ bool can_start(const std::vector<std::string>& command, CannotStart& out) {
     out = {static_cast<int>(ErrorKind::usage), "no command to run", "put it behind --: tracectl run plan.toml -- ./app"};
     return false;
   }
-  Command c{find_in_path(command[0]), command[0], {}};
+  Command c{find_in_path(command[0]), "", command[0], {}};
   struct stat st {};
   if (c.file.empty() || stat(c.file.c_str(), &st) != 0) {
     out = {127, fmt::format("cannot run '{}': no such program", command[0]), "give its path, or check PATH"};

@@ -42,13 +42,14 @@ bool rewrite_script(Command& c, const unsigned char* head, ssize_t n) {
   if (x != std::string::npos) rest.push_back(text.substr(x, text.find_last_not_of(blank) - x + 1));
   rest.push_back(c.file);
   rest.insert(rest.end(), c.rest.begin(), c.rest.end());
-  c = {interpreter, interpreter, std::move(rest)};
+  c = {interpreter, c.name, interpreter, std::move(rest)};
   return true;
 }
 
 }  // namespace
 
 ProgramKind prepare_program(Command& c) {
+  if (c.name.empty()) c.name = c.file;
   for (int depth = 0; depth <= kMaxScripts; ++depth) {
     struct stat st {};
     if (stat(c.file.c_str(), &st) != 0 || !S_ISREG(st.st_mode) || access(c.file.c_str(), X_OK) != 0)
@@ -65,9 +66,18 @@ ProgramKind prepare_program(Command& c) {
   return ProgramKind::refused;
 }
 
+namespace {
+// The last part of a path, with commas as QEMU's option lists want them.
+std::string comm_option(const std::string& name) {
+  std::string out;
+  for (const char ch : name.substr(name.rfind('/') + 1)) out += ch == ',' ? ",," : std::string(1, ch);
+  return out;
+}
+}  // namespace
+
 std::vector<std::string> qemu_arguments(const std::string& qemu, const std::string& plugin, const Command& c) {
   const bool looks_like_option = !c.file.empty() && c.file[0] == '-';
-  std::vector<std::string> out = {qemu, "-plugin", plugin, "-0", c.argv0, looks_like_option ? "./" + c.file : c.file};
+  std::vector<std::string> out = {qemu, "-plugin", plugin + ",comm=" + comm_option(c.name), "-0", c.argv0, looks_like_option ? "./" + c.file : c.file};
   out.insert(out.end(), c.rest.begin(), c.rest.end());
   return out;
 }

@@ -23,7 +23,7 @@ enum class ProgramKind {
 
 // Follows scripts; `command` is what to run then.
 ProgramKind prepare_program(Command& command);
-// The argument list of QEMU for it; `plugin` is the value of -plugin.
+// The argument list of QEMU for it; `plugin` is the value of -plugin, to which comm= is added.
 std::vector<std::string> qemu_arguments(const std::string& qemu, const std::string& plugin, const Command& command);
 // Pointers into `strings`, null-terminated, for execve.
 std::vector<char*> exec_pointers(std::vector<std::string>& strings);

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <climits>
 #include <cstring>
@@ -20,6 +21,7 @@ namespace tracectl::emulated {
 namespace {
 
 constexpr uint64_t kSmallestAux = 16 * kPageSize;
+constexpr uint64_t kShares = 32;
 constexpr int kRequestTimeoutMs = 1000;
 
 bool send_reply(int fd, const std::string& reply, int memory) {
@@ -136,30 +138,31 @@ std::string Server::hello(const HelloRequest& request, int32_t peer, int* memory
   return hello_reply(plan_, host_);
 }
 
+// The plan's size while there is plenty; then a fair share of what `total` leaves, down to a
+// smallest buffer that every thread gets: a thread that waits more often loses nothing.
 uint64_t Server::aux_size_for_next() const {
   uint64_t used = 0;
   for (const auto& [idx, t] : threads_) used += t->aux_size();
   const uint64_t left = plan_.buffer.total > used ? plan_.buffer.total - used : 0;
-  return left >= plan_.buffer.aux_size ? plan_.buffer.aux_size : std::bit_floor(left);
+  if (threads_.empty()) return plan_.buffer.aux_size;
+  return std::clamp(std::bit_floor(left / kShares), std::min(kSmallestAux, plan_.buffer.aux_size), plan_.buffer.aux_size);
 }
 
 std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memory) {
-  ThreadReply reply{};
   reap_done();
   follow_process(request.h.pid, peer);
   const uint64_t aux_size = aux_size_for_next();
-  reply.refused = 1;
-  if (aux_size >= kSmallestAux) {
-    auto made = ThreadBuffers::create(next_idx_, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size);
-    if (made) {
-      reply = {next_idx_, 0, plan_.buffer.data_size, aux_size};
-      auto buffers = std::make_unique<ThreadBuffers>(std::move(*made));
-      Channel channel = buffers->channel();
-      channel.space_given = [b = buffers.get()] { b->wake(); };
-      session_.add(std::move(channel));
-      *memory = buffers->memory();
-      threads_.emplace(next_idx_++, std::move(buffers));
-    }
+  ThreadReply reply{next_idx_, 0, plan_.buffer.data_size, aux_size};
+  auto made = ThreadBuffers::create(next_idx_, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size);
+  if (!made) reply.refused = 1;
+  if (made) {
+    if (aux_size < plan_.buffer.aux_size) ++smaller_buffers_;
+    auto buffers = std::make_unique<ThreadBuffers>(std::move(*made));
+    Channel channel = buffers->channel();
+    channel.space_given = [b = buffers.get()] { b->wake(); };
+    session_.add(std::move(channel));
+    *memory = buffers->memory();
+    threads_.emplace(next_idx_++, std::move(buffers));
   }
   return {reinterpret_cast<const char*>(&reply), sizeof reply};
 }
@@ -227,6 +230,7 @@ void Server::report(Outcome& out) const {
   out.untraced_threads = page_->untraced_threads;
   out.missed_returns = page_->missed_returns;
   out.unexplained = page_->unexplained;
+  out.smaller_buffers = smaller_buffers_;
   for (size_t i = 0; i < plan_.triggers.size() && i < std::size(page_->hits); ++i) out.hits.push_back(page_->hits[i]);
 }
 

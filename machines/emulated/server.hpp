@@ -62,6 +62,7 @@ class Server {
   std::string name_;
   bool said_hello_ = false;
   uint32_t next_idx_ = 0;
+  uint64_t smaller_buffers_ = 0;
   std::map<uint32_t, std::unique_ptr<ThreadBuffers>> threads_;
   std::map<int32_t, Fd> processes_;  // pid → pidfd
   std::vector<ThreadFacts> finished_;

@@ -53,7 +53,7 @@ void replace_program(ThreadState* s, int dirfd, uint64_t path, uint64_t argv, ui
   if (path == 0 || g.config.follow == 0 || g.session->stop.load(std::memory_order_relaxed) != 0) return;
   const int saved = errno;
   auto arguments = guest_strings(argv);
-  Command c{resolve_path(dirfd, reinterpret_cast<const char*>(path), flags), arguments.empty() ? "" : arguments[0], {}};
+  Command c{resolve_path(dirfd, reinterpret_cast<const char*>(path), flags), "", arguments.empty() ? "" : arguments[0], {}};
   if (!arguments.empty()) c.rest.assign(arguments.begin() + 1, arguments.end());
   const ProgramKind kind = c.file.empty() ? ProgramKind::refused : prepare_program(c);
   if (kind == ProgramKind::foreign) g.session->untraced_execs.fetch_add(1);

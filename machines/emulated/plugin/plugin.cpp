@@ -3,6 +3,7 @@
 // program that QEMU runs. Arguments (one comma-separated list, as QEMU passes them):
 //   socket=NAME  the launcher's abstract socket
 //   exec=1       this program replaced a traced one; paused=0|1 is the state it inherits
+//   comm=NAME    what the program is called
 //   log=FILE     tests: digests of what was executed
 // It must stay loadable into a GPL program: MIT, and only MIT or BSD libraries.
 #include <dlfcn.h>
@@ -38,6 +39,7 @@ void read_arguments(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) {
     const char* a = argv[i];
     if (std::strncmp(a, "socket=", 7) == 0) copy_text(g.socket, sizeof g.socket - 1, a + 7);
+    if (std::strncmp(a, "comm=", 5) == 0) copy_text(g.comm, sizeof g.comm, a + 5);
     if (std::strncmp(a, "log=", 4) == 0) copy_text(g.log, sizeof g.log, a + 4);
     if (std::strcmp(a, "exec=1") == 0) g.exec = true;
     if (std::strcmp(a, "paused=1") == 0) g.paused_at_exec = true;

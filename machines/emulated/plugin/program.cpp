@@ -90,7 +90,7 @@ ThreadState* start_program(const void* env) {
     return tls_state;
   }
   ThreadState* s = attach(ThreadOrigin::program, getppid(), getppid());
-  const char* name = base_name(start.program.path);
+  const char* name = g.comm[0] != 0 ? g.comm : base_name(start.program.path);
   prctl(PR_SET_NAME, name);
   rename_thread(s, name, true);
   put_start_records(s, ThreadOrigin::program, 0, 0);
@@ -107,6 +107,11 @@ ThreadState* start_program(const void* env) {
 }  // namespace
 
 ThreadState* start_forked() {
+  if (g.config.follow == 0) {  // [target] follow = false: nothing lost, only not asked for
+    inherited = {};
+    tls_state = dark_state();
+    return tls_state;
+  }
   const int32_t parent = inherited.pid;
   ThreadState* s = attach(ThreadOrigin::fork, parent, inherited.tid);
   s->previous = inherited.previous;

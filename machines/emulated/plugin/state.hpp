@@ -76,6 +76,7 @@ struct Process {
   bool exec = false;      // this program replaced a traced one
   bool paused_at_exec = false;
   char socket[108] = {};
+  char comm[16] = {};
   char log[256] = {};  // tests: where digests go
   SessionPage* session = nullptr;
   emulated::HelloReply config{};
