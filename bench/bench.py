@@ -161,7 +161,7 @@ class Bench:
         xz, source = shutil.which("xz"), self.input(3 * 1000 * 1000)
         rows = []
         try:
-            for runs in (1, 8):
+            for runs in (2, 16):
                 script = f'for i in $(seq {runs}); do {xz} -T1 -k -c "$1" >/dev/null || exit; done'
                 print(f"holding: {runs} times xz", flush=True)
                 results = [("run", memory.limited(self.traced("big.data", ["sh", "-c", script, "sh", source]), LIMIT))]
