@@ -37,7 +37,10 @@ def alike(bench, command, stdin=b"", allowed=(), check_digests=True, timeout=280
     equal(f"output of {command}", bench.last.stdout, plain.stdout)
     info = bench.clean_info(capture, allowed)
     if check_digests:
-        equal("decoded digests", bench.digests(capture), bench.plugin_digests())
+        # A program that a signal ends logs nothing.
+        decoded, logged = bench.digests(capture), bench.plugin_digests()
+        need(logged, "the plugin logged nothing")
+        equal("logged digests that were not decoded so", [line for line in logged if line not in decoded], [])
     return info, capture
 
 
@@ -140,8 +143,12 @@ def other_architecture(bench):
 
 def set_user_id(bench):
     """A set-user-ID program runs on untraced, and is counted."""
+    if os.geteuid() != 0:
+        return "skipped: only root can make a program of another user"
     tool = bench.path("tool")
     shutil.copy("/bin/echo", tool)
+    os.chmod(bench.scratch, 0o755)
+    os.chown(tool, 65534, -1)
     os.chmod(tool, 0o4755)
     if not os.stat(tool).st_mode & 0o4000:
         return "skipped: this file system takes no set-user-ID bit"

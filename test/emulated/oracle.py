@@ -247,7 +247,7 @@ def family_equal(bench, command, processes, programs, begun_only=0):
     capture, logs = same_run(bench, command)
     info = bench.clean_info(capture)
     streams = bench.instructions(capture)
-    equal("threads decoded", len(streams), processes)
+    need(len(streams) == processes, f"{len(streams)} threads decoded, not {processes}; the program said {bench.last.stdout}")
     equal("programs that log", len(logs), programs)
     equal("info's instructions", info["instructions"], sum(len(s) for s in streams.values()))
     root = min(streams)
