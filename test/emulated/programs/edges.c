@@ -13,6 +13,6 @@ long rep_all(long);
 int main(void) {
   long sum = 0;
   FUNCTIONS(CALL)
-  sum += rep_all(0) + rep_all(1) + rep_all(4096) + rep_all(0) + rep_all(2097152);
+  sum += rep_all(0) + rep_all(1) + rep_all(4096) + rep_all(0) + rep_all(200000);
   return (int)(sum & 1);
 }
