@@ -31,7 +31,7 @@ struct Options {
   CaptureOptions capture;
   std::string first, second;  // the words, as they came
   std::string what = "calls";
-  bool raw = false, digest = false;
+  bool raw = false, digest = false, json = false;
 };
 
 Result<> sort_words(Options& options) {
@@ -47,6 +47,7 @@ Result<> sort_words(Options& options) {
                         "calls, branches, instructions or packets");
     }
   }
+  if (options.json && (options.raw || options.digest)) return fail_usage("--json goes with neither --raw nor --digest");
   if (options.raw && options.what != "instructions") return fail_usage("--raw goes with `script instructions` only");
   if (options.digest && options.what != "instructions") return fail_usage("--digest goes with `script instructions` only");
   if (options.digest && options.capture.last != 0) return fail_usage("--digest is of a whole stream: drop --last");
@@ -89,6 +90,11 @@ Result<> show(StreamVisit& visit, const Options& options, bool last_blocks, deco
 
 Result<bool> show_packets(OpenCapture& capture, StreamVisit& visit, views::Out& out) {
   const auto done = capture.decoder->packets(visit.trace, [&](const decode::PacketText& p) {
+    if (out.json()) {
+      out.line(fmt::format(R"({{"tid":{},"offset":{},"packet":{},"payload":{}}})", visit.context.tid, p.offset,
+                           views::quoted(p.name), views::quoted(p.payload)));
+      return out.ok();
+    }
     out.line(
         fmt::format("{} {:016x}  {:<{}}{}", visit.context.tid, p.offset, p.name, p.payload.empty() ? 0 : 11, p.payload));
     return out.ok();
@@ -128,6 +134,7 @@ int script(Options& options) {
   auto capture = OpenCapture::open(options.capture);
   if (!capture) return report_error(capture.error());
   views::Out out(stdout);
+  if (options.json) out.as_json();
   if (options.capture.limit != 0) out.limit(options.capture.limit);
   if (options.capture.last != 0) out.keep_last(options.capture.last);
   bool lossy = false;
@@ -150,6 +157,7 @@ void add_script(CLI::App& app, VerbRun& run) {
   add_thread_and_window(*verb, options->capture);
   verb->add_option("--last", options->capture.last, "only the last N lines of each thread")->check(CLI::PositiveNumber);
   verb->add_option("--limit", options->capture.limit, "at most N lines")->check(CLI::PositiveNumber);
+  verb->add_flag("--json", options->json, "one JSON object a line");
   verb->add_flag("--raw", options->raw, "instructions: only \"TID ADDRESS\", without names");
   verb->add_flag("--digest", options->digest, "instructions: only \"TID COUNT HASH\" of each thread and program");
   verb->footer(kFooter);

@@ -52,7 +52,11 @@ bool Calls::on_event(const decode::Stamp&, const decode::Event& event) {
 bool Calls::on_loss(const decode::Stamp& stamp, const decode::Loss& loss) {
   stack_.reset();
   drain(0);
-  out_.line(fmt::format("! trace lost at byte {}: {} ({} bytes skipped)", stamp.offset, loss.what, loss.bytes));
+  if (out_.json())
+    out_.line(fmt::format(R"({{"tid":{},"loss":{},"offset":{},"bytes":{}}})", context_.tid, quoted(loss.what), stamp.offset,
+                          loss.bytes));
+  else
+    out_.line(fmt::format("! trace lost at byte {}: {} ({} bytes skipped)", stamp.offset, loss.what, loss.bytes));
   return out_.ok();
 }
 
@@ -103,7 +107,17 @@ const std::string& Calls::label(const Line& line) {
   return text;
 }
 
+void Calls::print_json(const Line& line) {
+  const std::string name =
+      line.place.symbol == nullptr ? decode::describe(line.place, line.address) : line.place.symbol->name;
+  out_.line(fmt::format(R"({{"tid":{},"window":{},"depth":{},"instructions":{},"function":{},"object":{},"line":{}}})",
+                        context_.tid, window_ == nullptr ? "null" : std::to_string(window_->number), line.depth,
+                        line.open ? "null" : std::to_string(line.count), quoted(name), quoted(line.place.object()),
+                        quoted(decode::describe(line.place.line()))));
+}
+
 void Calls::print(const Line& line) {
+  if (out_.json()) return print_json(line);
   const std::string count = line.open ? "+" : fmt::format("{}", line.count);
   if (line.depth <= kDeepest)
     out_.line(fmt::format("{:>12}  {:{}}{}", count, "", line.depth * 2, label(line)));

@@ -35,6 +35,7 @@ class Calls final : public decode::ItemSink, public CallListener {
   };
   void drain(size_t keep);
   void print(const Line& line);
+  void print_json(const Line& line);
   void window_heading(const decode::Window& window);
   const std::string& label(const Line& line);
 

@@ -32,7 +32,11 @@ const char* name_of(decode::BranchKind kind) {
 }
 
 bool loss_line(Out& out, int32_t tid, const decode::Stamp& stamp, const decode::Loss& loss) {
-  out.line(fmt::format("{} ! trace lost at byte {}: {} ({} bytes skipped)", tid, stamp.offset, loss.what, loss.bytes));
+  if (out.json())
+    out.line(
+        fmt::format(R"({{"tid":{},"loss":{},"offset":{},"bytes":{}}})", tid, quoted(loss.what), stamp.offset, loss.bytes));
+  else
+    out.line(fmt::format("{} ! trace lost at byte {}: {} ({} bytes skipped)", tid, stamp.offset, loss.what, loss.bytes));
   return out.ok();
 }
 
@@ -44,6 +48,12 @@ bool Branches::on_block(const decode::Stamp& stamp, const decode::Block& b) {
   locator.advance(stamp.time);
   const std::string from = decode::describe(locator.at(b.last, stamp.time), b.last);
   const std::string to = b.to == 0 ? "?" : decode::describe(locator.at(b.to, stamp.time), b.to);
+  if (out_.json()) {
+    out_.line(fmt::format(R"({{"tid":{},"kind":"{}","from":"{:x}","from_symbol":{},"to":{},"to_symbol":{}}})", context_.tid,
+                          name_of(b.kind), b.last, quoted(from), b.to == 0 ? "null" : fmt::format("\"{:x}\"", b.to),
+                          b.to == 0 ? "null" : quoted(to)));
+    return out_.ok();
+  }
   const std::string target = b.to == 0 ? "" : fmt::format("{:x} ", b.to);
   out_.line(fmt::format("{} {:<8}{:x} {} → {}{}", context_.tid, name_of(b.kind), b.last, from, target, to));
   return out_.ok();
@@ -67,8 +77,16 @@ void Instructions::fill(Text& text, const decode::Stamp& stamp, const decode::Bl
     } else {
       const decode::Place& place = context_.locator->at(ip, stamp.time);
       const std::string words = size == 0 ? "(bad)" : disassembler_.text(code.subspan(0, size), ip);
+      const std::string source = decode::describe(place.line());
+      if (out_.json()) {
+        text.each.push_back(fmt::format(R"({{"tid":{},"address":"{:x}","symbol":{},"text":{},"line":{}}})", context_.tid, ip,
+                                        quoted(decode::describe(place, ip)), quoted(words), quoted(source)));
+        text.sources.emplace_back();
+        ip = size == 0 || i + 2 == b.insns ? b.last : ip + size;
+        continue;
+      }
       text.each.push_back(fmt::format("{} {:>12x} {:<28} {}", context_.tid, ip, decode::describe(place, ip), words));
-      text.sources.push_back(decode::describe(place.line()));
+      text.sources.push_back(source);
     }
     ip = size == 0 || i + 2 == b.insns ? b.last : ip + size;
   }

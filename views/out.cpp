@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "views/out.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cerrno>
 #include <utility>
 
@@ -32,6 +34,7 @@ void Out::line(std::string_view text) {
 }
 
 void Out::heading(std::string_view text) {
+  if (json_) return;
   if (!ok_) return;
   if (keep_ != 0) {
     heading_ = text;
@@ -62,6 +65,10 @@ void Out::release() {
   kept_.clear();
   heading_.clear();
   keep_ = keep;
+}
+
+std::string quoted(std::string_view text) {
+  return nlohmann::json(std::string(text)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace tracectl::views

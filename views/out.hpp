@@ -26,6 +26,10 @@ class Out {
   void keep_last(uint64_t lines) { keep_ = lines; }
   void release();
 
+  // Views write an object a line, and no headings.
+  void as_json() { json_ = true; }
+  [[nodiscard]] bool json() const { return json_; }
+
   // `text` without its newline.
   void line(std::string_view text);
   // `count` ready lines, each with its newline.
@@ -43,7 +47,10 @@ class Out {
   std::deque<std::string> kept_;
   std::string heading_;
   uint64_t left_ = std::numeric_limits<uint64_t>::max(), keep_ = 0;
-  bool ok_ = true, failed_ = false;
+  bool ok_ = true, failed_ = false, json_ = false;
 };
+
+// A JSON string with its quotes; bytes that are no UTF-8 are replaced.
+[[nodiscard]] std::string quoted(std::string_view text);
 
 }  // namespace tracectl::views

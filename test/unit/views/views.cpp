@@ -304,6 +304,25 @@ TEST_CASE("an instruction has its symbol and its disassembly, a branch both ends
   CHECK(text.find("cond") == std::string::npos);
 }
 
+TEST_CASE("as JSON, views write an object a line") {
+  Thread t;
+  const std::string calls = captured([&t](Out& out) {
+    out.as_json();
+    Calls view(t.context, out);
+    t.run(view, t.at(1), 2, BranchKind::none, 0, false);
+    view.finish();
+  });
+  CHECK(calls == R"({"tid":1,"window":null,"depth":0,"instructions":2,"function":"f1","object":"prog","line":""})"
+                 "\n");
+  const std::string branches = captured([&t](Out& out) {
+    out.as_json();
+    Branches view(t.context, out);
+    t.run(view, t.at(1), 2, BranchKind::syscall, 0);
+  });
+  CHECK(branches.find(R"("kind":"syscall","from":"1011","from_symbol":"f1+0x1","to":null,"to_symbol":null})") !=
+        std::string::npos);
+}
+
 TEST_CASE("limit stops the output, keep_last keeps its end") {
   const std::string first = captured([](Out& out) {
     out.limit(2);
