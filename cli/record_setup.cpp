@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "cli/record_setup.hpp"
 
-#include <time.h>
-
 #include <map>
 #include <memory>
 
 #include "backends/intel_pt/metadata.hpp"
+#include "core/clock.hpp"
 #include "decode/symbols.hpp"
 #include "machines/emulated/protocol.hpp"
 
 namespace tracectl::cli {
 namespace {
-
-// The emulated trace unit's TSC counts this clock's nanoseconds.
-uint64_t emulated_clock() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
-}
 
 std::string bytes_of_hex(const std::string& hex) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; };
@@ -57,7 +49,7 @@ capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string&
   for (size_t i = 0; i < plan.triggers.size(); ++i)
     setup.events.push_back(intel_pt::trigger(plan.triggers[i].name, plan.triggers[i].action, emulated::kTriggerId + i));
   setup.aux_info = intel_pt::aux_info();
-  setup.trace_clock = emulated_clock;
+  setup.trace_clock = monotonic_ns;
   setup.command_line = plan.command;
   setup.cpuid = "GenuineIntel,6,85,4";  // any model without errata decodes what the encoder writes
   setup.plan_text = plan.source_text;

@@ -4,7 +4,6 @@
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -13,16 +12,12 @@
 #include <array>
 #include <new>
 
+#include "core/clock.hpp"
 #include "core/perf/record_build.hpp"
 
 namespace tracectl::emulated {
 
 namespace {
-uint64_t now_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
-}
 std::span<const std::byte> bytes_of(const void* p, size_t n) { return {static_cast<const std::byte*>(p), n}; }
 }  // namespace
 
@@ -104,7 +99,7 @@ Result<> ThreadBuffers::complete(capture::Writer& writer) const {
   perf::SampleId sid;
   sid.pid = static_cast<uint32_t>(pid_);
   sid.tid = static_cast<uint32_t>(tid_);
-  sid.time = std::max(now_ns(), s.last_time + 1);
+  sid.time = std::max(monotonic_ns(), s.last_time + 1);
   char record[96];
   if (!tail.empty()) {
     sid.id = kLeaderId;

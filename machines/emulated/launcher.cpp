@@ -15,6 +15,7 @@
 #include <csignal>
 #include <thread>
 
+#include "core/elf_machine.hpp"
 #include "machines/emulated/program_file.hpp"
 #include "machines/emulated/server.hpp"
 
@@ -64,22 +65,10 @@ class Doorbell {
   std::thread thread_;
 };
 
-std::string find_in_path(const std::string& name) {
-  if (name.find('/') != std::string::npos) return name;
-  const char* env = getenv("PATH");
-  const std::string path = env != nullptr ? env : "/usr/local/bin:/usr/bin:/bin";
-  std::string unusable;
-  for (size_t at = 0; at <= path.size();) {
-    const size_t end = std::min(path.find(':', at), path.size());
-    const std::string candidate = (end == at ? "." : path.substr(at, end - at)) + "/" + name;
-    struct stat st {};
-    if (stat(candidate.c_str(), &st) == 0 && S_ISREG(st.st_mode)) {
-      if (access(candidate.c_str(), X_OK) == 0) return candidate;
-      unusable = candidate;
-    }
-    at = end + 1;
-  }
-  return unusable;
+// As execvp finds it; the name itself when it does not.
+std::string program_path(const std::string& command) {
+  const char* path = getenv("PATH");
+  return find_command(command, path != nullptr ? path : "/usr/bin:/bin").value_or(command);
 }
 
 // Between fork and exec: only what is async-signal-safe.
@@ -89,7 +78,7 @@ std::string find_in_path(const std::string& name) {
 }
 
 pid_t start(const HostFacts& host, const std::vector<std::string>& command, const std::string& plugin) {
-  Command c{find_in_path(command[0]), "", command[0], {command.begin() + 1, command.end()}};
+  Command c{program_path(command[0]), "", command[0], {command.begin() + 1, command.end()}};
   prepare_program(c);
   auto arguments = qemu_arguments(host.qemu_x86_64.path, plugin, c);
   const auto pointers = exec_pointers(arguments);
@@ -149,9 +138,9 @@ bool can_start(const std::vector<std::string>& command, CannotStart& out) {
     out = {static_cast<int>(ErrorKind::usage), "no command to run", "put it behind --: tracectl run plan.toml -- ./app"};
     return false;
   }
-  Command c{find_in_path(command[0]), "", command[0], {}};
+  Command c{program_path(command[0]), "", command[0], {}};
   struct stat st {};
-  if (c.file.empty() || stat(c.file.c_str(), &st) != 0) {
+  if (stat(c.file.c_str(), &st) != 0 || c.file.find('/') == std::string::npos) {
     out = {127, fmt::format("cannot run '{}': no such program", command[0]), "give its path, or check PATH"};
     return false;
   }

@@ -34,8 +34,8 @@ struct Outcome {
   std::vector<uint64_t> hits;  // per trigger, those within its limit; only where it has one
   uint64_t untraced_execs = 0, untraced_threads = 0, missed_returns = 0, unexplained = 0;
   uint64_t smaller_buffers = 0;  // threads whose AUX buffer is smaller than the plan's, for [buffer] total
-  std::string stop_reason;    // a limit, or a signal; empty when the command ended by itself
-  bool left_running = false;  // descendants of the command were still alive
+  std::string stop_reason;       // a limit, or a signal; empty when the command ended by itself
+  bool left_running = false;     // descendants of the command were still alive
 };
 
 struct RunOptions {

@@ -77,7 +77,8 @@ std::string comm_option(const std::string& name) {
 
 std::vector<std::string> qemu_arguments(const std::string& qemu, const std::string& plugin, const Command& c) {
   const bool looks_like_option = !c.file.empty() && c.file[0] == '-';
-  std::vector<std::string> out = {qemu, "-plugin", plugin + ",comm=" + comm_option(c.name), "-0", c.argv0, looks_like_option ? "./" + c.file : c.file};
+  std::vector<std::string> out = {qemu, "-plugin", plugin + ",comm=" + comm_option(c.name),
+                                  "-0", c.argv0,   looks_like_option ? "./" + c.file : c.file};
   out.insert(out.end(), c.rest.begin(), c.rest.end());
   return out;
 }

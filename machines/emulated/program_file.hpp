@@ -11,7 +11,7 @@ namespace tracectl::emulated {
 
 struct Command {
   std::string file;  // what QEMU shall load
-  std::string name;               // the path that execve was given: its last part is the COMM
+  std::string name;  // the path that execve was given: its last part is the COMM
   std::string argv0;
   std::vector<std::string> rest;  // arguments behind argv[0]
 };

@@ -18,12 +18,6 @@ namespace tracectl::plugin {
 
 using namespace emulated;
 
-uint64_t now_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
-}
-
 int32_t gettid_now() { return static_cast<int32_t>(syscall(SYS_gettid)); }
 
 void futex_wait(std::atomic<uint32_t>& word, uint32_t value, unsigned timeout_ms) {

@@ -10,8 +10,6 @@
 
 namespace tracectl::plugin {
 
-// Nanoseconds of CLOCK_MONOTONIC: the capture's perf clock and its TSC.
-uint64_t now_ns();
 int32_t gettid_now();
 
 void futex_wait(std::atomic<uint32_t>& word, uint32_t value, unsigned timeout_ms);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/clock.hpp"
 #include "machines/emulated/plugin/link.hpp"
 
 namespace tracectl::plugin {
@@ -61,7 +62,7 @@ void reserve_record(ThreadState* s, size_t size) {
 }  // namespace
 
 uint64_t next_time(ThreadState* s) {
-  s->last_time = std::max(s->last_time + 1, now_ns());
+  s->last_time = std::max(s->last_time + 1, monotonic_ns());
   return s->last_time;
 }
 
