@@ -403,7 +403,7 @@ def cc1(bench):
         return "skipped: no cc1"
     with open(bench.path("hello.c"), "w", encoding="ascii") as out:
         out.write("#include <stdio.h>\nint main(void) { for (int i = 0; i < 9; ++i) printf(\"%d\\n\", i); return 0; }\n")
-    return digests_only(bench, [name, "-quiet", "-O2", "hello.c", "-o", "-"])
+    return digests_only(bench, [name, "-quiet", "-imultiarch", "x86_64-linux-gnu", "-O2", "hello.c", "-o", "-"])
 
 
 if __name__ == "__main__":
