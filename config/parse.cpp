@@ -94,7 +94,7 @@ Source readable(const Source& source, Diagnostics& diagnostics, std::set<unsigne
   std::vector<BadBytes> bad;
   std::string text = to_utf8(source->text, &bad);
   if (bad.empty()) return source;
-  const auto out = std::make_shared<const SourceText>(SourceText{source->name, std::move(text)});
+  auto out = std::make_shared<const SourceText>(SourceText{source->name, std::move(text)});
   for (const BadBytes& b : bad) {
     if (!lines->insert(b.line).second) continue;
     if (lines->size() > kMostErrors) break;

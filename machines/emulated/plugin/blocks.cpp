@@ -3,6 +3,7 @@
 
 #include "backends/intel_pt/insn.hpp"
 #include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/qemu_api.hpp"
 
 namespace tracectl::plugin {
@@ -47,7 +48,7 @@ Block describe(const qemu_plugin_tb* tb, std::vector<uint64_t>& addresses) {
   uint64_t at = b.pc;
   for (size_t i = 0; i < n; ++i) {
     const uint64_t room = ((at & kPageMask) == (b.pc & kPageMask) && i > 0) ? (b.pc & kPageMask) + 4096 - at : 15;
-    const auto insn = intel_pt::decode_insn(reinterpret_cast<const uint8_t*>(at), room < 15 ? room : 15, at);
+    const auto insn = intel_pt::decode_insn(guest_pointer<const uint8_t>(at), room < 15 ? room : 15, at);
     if (insn.size == 0) break;
     if (i > 0 && ((at + insn.size - 1) & kPageMask) != (b.pc & kPageMask)) break;
     addresses.push_back(at);
@@ -102,7 +103,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
     for (size_t i = 1; !g.sites.empty() && i < addresses.size(); ++i)
       if (g.sites.count(addresses[i]) != 0)
         qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, i), tracectl_insn_entry, 0,
-                                               reinterpret_cast<void*>(addresses[i]));
+                                               guest_pointer<void>(addresses[i]));
   }
   qemu_plugin_register_vcpu_tb_exec_cb(tb, tracectl_block_entry, 0, b);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/program.hpp"
 #include "machines/emulated/program_file.hpp"
 
@@ -24,7 +25,7 @@ namespace {
 std::vector<std::string> guest_strings(uint64_t address) {
   std::vector<std::string> out;
   if (address == 0) return out;
-  for (uint64_t p = 0; (p = load64(address)) != 0; address += 8) out.emplace_back(reinterpret_cast<const char*>(p));
+  for (uint64_t p = 0; (p = load64(address)) != 0; address += 8) out.emplace_back(guest_pointer<const char>(p));
   return out;
 }
 
@@ -53,7 +54,7 @@ void replace_program(ThreadState* s, int dirfd, uint64_t path, uint64_t argv, ui
   if (path == 0 || g.config.follow == 0 || g.session->stop.load(std::memory_order_relaxed) != 0) return;
   const int saved = errno;
   auto arguments = guest_strings(argv);
-  Command c{resolve_path(dirfd, reinterpret_cast<const char*>(path), flags), "", arguments.empty() ? "" : arguments[0], {}};
+  Command c{resolve_path(dirfd, guest_pointer<const char>(path), flags), "", arguments.empty() ? "" : arguments[0], {}};
   if (!arguments.empty()) c.rest.assign(arguments.begin() + 1, arguments.end());
   const ProgramKind kind = c.file.empty() ? ProgramKind::refused : prepare_program(c);
   if (kind == ProgramKind::foreign) g.session->untraced_execs.fetch_add(1);

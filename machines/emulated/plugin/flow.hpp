@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/state.hpp"
 
 namespace tracectl::plugin {
@@ -20,8 +21,6 @@ namespace tracectl::plugin {
 // Guest general registers by x86's own numbering.
 enum Register { kRcx = 1, kRdx = 2, kRsp = 4, kRsi = 6, kRdi = 7 };
 inline uint64_t reg(const void* env, Register r) { return static_cast<const uint64_t*>(env)[r]; }
-// guest_base is 0 for 64-bit guests: a guest address is a host address.
-inline uint64_t load64(uint64_t address) { return *reinterpret_cast<const uint64_t*>(address); }
 
 // Is `b` a signal handler's first block, just delivered to? Then: which instruction was to be
 // next, and whether that one itself faulted.

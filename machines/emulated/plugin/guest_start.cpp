@@ -3,19 +3,15 @@
 
 #include <elf.h>
 #include <limits.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 
+#include "machines/emulated/plugin/guest_memory.hpp"
+
 namespace tracectl::plugin {
 namespace {
-
-bool read_guest(uint64_t address, void* out, size_t size) {
-  iovec to{out, size}, from{reinterpret_cast<void*>(address), size};
-  return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == static_cast<ssize_t>(size);
-}
 
 struct Auxv {
   uint64_t phdr = 0, phnum = 0, base = 0, entry = 0, execfn = 0;
@@ -44,7 +40,7 @@ bool read_auxv(uint64_t stack, Auxv& out) {
     if (pair[0] == AT_EXECFN) out.execfn = pair[1];
     // QEMU 8.2 and later give the program a vdso, whose code lies in no file that a decoder
     // could read: the program does without, as under QEMU 7.2.
-    if (pair[0] == AT_SYSINFO_EHDR) *reinterpret_cast<uint64_t*>(at - 16) = AT_IGNORE;
+    if (pair[0] == AT_SYSINFO_EHDR) *guest_pointer<uint64_t>(at - 16) = AT_IGNORE;
   }
 }
 
@@ -103,7 +99,7 @@ bool read_guest_start(uint64_t stack, GuestStart& out) {
   if (!read_auxv(stack, aux) || !read_phdrs(aux.phdr, aux.phnum, phdrs)) return false;
   const uint64_t bias = load_bias(aux, phdrs);
   // The path that QEMU was told to load; the program has not had a chance to change it.
-  const auto* path = reinterpret_cast<const char*>(aux.execfn);
+  const auto* path = guest_pointer<const char>(aux.execfn);
   if (path != nullptr && realpath(path, out.program.path) == nullptr)
     std::strncpy(out.program.path, path, sizeof out.program.path - 1);
   add_code(phdrs, bias, out.program);

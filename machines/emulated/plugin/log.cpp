@@ -10,6 +10,7 @@
 
 #include "backends/intel_pt/insn.hpp"
 #include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/guest_memory.hpp"
 
 namespace tracectl::plugin {
 namespace {
@@ -24,7 +25,7 @@ void add(Thread* t, uint64_t address) {
 // Instructions of `p` up to (not with) `until`.
 void add_block(Thread* t, const Block* p, uint64_t until) {
   for (uint64_t at = p->pc; at < p->fall && at < until;) {
-    const auto insn = intel_pt::decode_insn(reinterpret_cast<const uint8_t*>(at), std::min<uint64_t>(15, p->fall - at), at);
+    const auto insn = intel_pt::decode_insn(guest_pointer<const uint8_t>(at), std::min<uint64_t>(15, p->fall - at), at);
     if (insn.size == 0) return;
     add(t, at);
     at += insn.size;

@@ -15,6 +15,7 @@
 #include "machines/emulated/plugin/blocks.hpp"
 #include "machines/emulated/plugin/exec.hpp"
 #include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/program.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
@@ -121,7 +122,7 @@ void on_syscall_return(qemu_plugin_id_t, unsigned, int64_t number, int64_t ret) 
       after_sigaction(t->syscall_args, ret);
       break;
     case SYS_prctl:
-      if (t->syscall_args[0] == 15 && ret == 0) rename_thread(s, reinterpret_cast<const char*>(t->syscall_args[1]), false);
+      if (t->syscall_args[0] == 15 && ret == 0) rename_thread(s, guest_pointer<const char>(t->syscall_args[1]), false);
       break;
     default:
       break;

@@ -2,11 +2,11 @@
 #include "machines/emulated/plugin/triggers.hpp"
 
 #include <sys/prctl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/filter_eval.hpp"
 #include "machines/emulated/plugin/flow.hpp"
+#include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/output.hpp"
 
@@ -65,12 +65,10 @@ void arm_return(ThreadState* s, uint32_t index, uint64_t stack) {
 }
 
 bool read_guest_string(uint64_t address, char* out, size_t size) {
-  // process_vm_readv on ourselves: an unmapped address is an error, not a fault.
   size_t n = 0;
   while (n + 1 < size) {
     const size_t page_left = 4096 - ((address + n) & 4095), want = page_left < size - 1 - n ? page_left : size - 1 - n;
-    iovec to{out + n, want}, from{reinterpret_cast<void*>(address + n), want};
-    if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != static_cast<ssize_t>(want)) break;
+    if (!read_guest(address + n, out + n, want)) break;
     for (size_t i = 0; i < want; ++i)
       if (out[n + i] == 0) return true;
     n += want;
