@@ -128,11 +128,23 @@ struct Key {
   void (*read)(Context&, const Value&, T&);
 };
 
-// READ: the field's own reader by its type; COUNT and SIZE: which number it is; CHOICE: a word.
-#define READ(T, field) [](Context& c, const Value& v, T& t) { read(c, v, t.field); }
-#define COUNT(T, field) [](Context& c, const Value& v, T& t) { read_count(c, v, t.field); }
-#define SIZE(T, field) [](Context& c, const Value& v, T& t) { read_size(c, v, t.field); }
-#define CHOICE(T, field, table) [](Context& c, const Value& v, T& t) { read_choice(c, v, table, t.field); }
+// What reads a field: by its own type, as a count, as a size, or as one of a table's words.
+template <auto field, class T>
+void set(Context& c, const Value& v, T& t) {
+  read(c, v, t.*field);
+}
+template <auto field, class T>
+void set_count(Context& c, const Value& v, T& t) {
+  read_count(c, v, t.*field);
+}
+template <auto field, class T>
+void set_size(Context& c, const Value& v, T& t) {
+  read_size(c, v, t.*field);
+}
+template <auto field, const auto& table, class T>
+void set_choice(Context& c, const Value& v, T& t) {
+  read_choice(c, v, table, t.*field);
+}
 
 void read_version(Context& c, const Value& v, Plan& plan) {
   if (v.kind != Value::Kind::integer) return c.wrong_type(v, "write plan = 1");
@@ -142,69 +154,65 @@ void read_version(Context& c, const Value& v, Plan& plan) {
                         "this tracectl reads plan = 1");
 }
 
-constexpr Key<Plan> kTop[] = {{"plan", "1, the language version", read_version}, {"title", kText, READ(Plan, title)}};
+constexpr Key<Plan> kTop[] = {{"plan", "1, the language version", read_version}, {"title", kText, set<&Plan::title>}};
 constexpr Key<Plan> kTarget[] = {
-    {"command", kTexts, READ(Plan, command)}, {"user", kText, READ(Plan, user)}, {"follow", kBool, READ(Plan, follow)}};
-constexpr Key<Plan> kTrace[] = {{"backend", "auto, intel_pt or coresight", CHOICE(Plan, backend, kBackends)},
-                                {"machine", "auto, kernel or emulated", CHOICE(Plan, machine, kMachines)},
-                                {"scope", "user, kernel or all", CHOICE(Plan, scope, kScopes)},
-                                {"start", "paused or running", CHOICE(Plan, start, kStarts)},
-                                {"threads", "exact or per-cpu", CHOICE(Plan, threads, kThreads)},
-                                {"filter", kTexts, READ(Plan, address_filters)}};
-constexpr Key<PlanIntelPt> kIntelPt[] = {{"tsc", kBool, READ(PlanIntelPt, tsc)},
-                                         {"cyc", kBool, READ(PlanIntelPt, cyc)},
-                                         {"mtc", kBool, READ(PlanIntelPt, mtc)},
-                                         {"noretcomp", kBool, READ(PlanIntelPt, noretcomp)},
-                                         {"ptw", kBool, READ(PlanIntelPt, ptw)},
-                                         {"fup_on_ptw", kBool, READ(PlanIntelPt, fup_on_ptw)},
-                                         {"pwr_evt", kBool, READ(PlanIntelPt, pwr_evt)},
-                                         {"branch", kBool, READ(PlanIntelPt, branch)},
-                                         {"event", kBool, READ(PlanIntelPt, event)},
-                                         {"notnt", kBool, READ(PlanIntelPt, notnt)},
-                                         {"mtc_period", kCount, COUNT(PlanIntelPt, mtc_period)},
-                                         {"cyc_thresh", kCount, COUNT(PlanIntelPt, cyc_thresh)},
-                                         {"psb_period", kCount, COUNT(PlanIntelPt, psb_period)}};
-constexpr Key<PlanCoresight> kCoresight[] = {{"sink", kText, READ(PlanCoresight, sink)},
-                                             {"source", "ete or etmv4", READ(PlanCoresight, source)},
-                                             {"cycacc", kBool, READ(PlanCoresight, cycacc)},
-                                             {"timestamp", kBool, READ(PlanCoresight, timestamp)},
-                                             {"contextid", kBool, READ(PlanCoresight, contextid)},
-                                             {"retstack", kBool, READ(PlanCoresight, retstack)},
-                                             {"branch_broadcast", kBool, READ(PlanCoresight, branch_broadcast)},
-                                             {"preset", kCount, COUNT(PlanCoresight, preset)},
-                                             {"configid", kText, READ(PlanCoresight, configid)},
-                                             {"cc_threshold", kCount, COUNT(PlanCoresight, cc_threshold)}};
-constexpr Key<PlanBuffer> kBuffer[] = {{"size", kSize, SIZE(PlanBuffer, size)},
-                                       {"data", kSize, SIZE(PlanBuffer, data)},
-                                       {"mode", "full or ring", CHOICE(PlanBuffer, mode, kModes)},
-                                       {"pages", "auto, scatter or contiguous", CHOICE(PlanBuffer, pages, kPages)},
+    {"command", kTexts, set<&Plan::command>}, {"user", kText, set<&Plan::user>}, {"follow", kBool, set<&Plan::follow>}};
+constexpr Key<Plan> kTrace[] = {{"backend", "auto, intel_pt or coresight", set_choice<&Plan::backend, kBackends>},
+                                {"machine", "auto, kernel or emulated", set_choice<&Plan::machine, kMachines>},
+                                {"scope", "user, kernel or all", set_choice<&Plan::scope, kScopes>},
+                                {"start", "paused or running", set_choice<&Plan::start, kStarts>},
+                                {"threads", "exact or per-cpu", set_choice<&Plan::threads, kThreads>},
+                                {"filter", kTexts, set<&Plan::address_filters>}};
+constexpr Key<PlanIntelPt> kIntelPt[] = {{"tsc", kBool, set<&PlanIntelPt::tsc>},
+                                         {"cyc", kBool, set<&PlanIntelPt::cyc>},
+                                         {"mtc", kBool, set<&PlanIntelPt::mtc>},
+                                         {"noretcomp", kBool, set<&PlanIntelPt::noretcomp>},
+                                         {"ptw", kBool, set<&PlanIntelPt::ptw>},
+                                         {"fup_on_ptw", kBool, set<&PlanIntelPt::fup_on_ptw>},
+                                         {"pwr_evt", kBool, set<&PlanIntelPt::pwr_evt>},
+                                         {"branch", kBool, set<&PlanIntelPt::branch>},
+                                         {"event", kBool, set<&PlanIntelPt::event>},
+                                         {"notnt", kBool, set<&PlanIntelPt::notnt>},
+                                         {"mtc_period", kCount, set_count<&PlanIntelPt::mtc_period>},
+                                         {"cyc_thresh", kCount, set_count<&PlanIntelPt::cyc_thresh>},
+                                         {"psb_period", kCount, set_count<&PlanIntelPt::psb_period>}};
+constexpr Key<PlanCoresight> kCoresight[] = {{"sink", kText, set<&PlanCoresight::sink>},
+                                             {"source", "ete or etmv4", set<&PlanCoresight::source>},
+                                             {"cycacc", kBool, set<&PlanCoresight::cycacc>},
+                                             {"timestamp", kBool, set<&PlanCoresight::timestamp>},
+                                             {"contextid", kBool, set<&PlanCoresight::contextid>},
+                                             {"retstack", kBool, set<&PlanCoresight::retstack>},
+                                             {"branch_broadcast", kBool, set<&PlanCoresight::branch_broadcast>},
+                                             {"preset", kCount, set_count<&PlanCoresight::preset>},
+                                             {"configid", kText, set<&PlanCoresight::configid>},
+                                             {"cc_threshold", kCount, set_count<&PlanCoresight::cc_threshold>}};
+constexpr Key<PlanBuffer> kBuffer[] = {{"size", kSize, set_size<&PlanBuffer::size>},
+                                       {"data", kSize, set_size<&PlanBuffer::data>},
+                                       {"mode", "full or ring", set_choice<&PlanBuffer::mode, kModes>},
+                                       {"pages", "auto, scatter or contiguous", set_choice<&PlanBuffer::pages, kPages>},
                                        {"wakeup", "auto or a size with a unit",
                                         [](Context& c, const Value& v, PlanBuffer& b) { read_auto_size(c, v, b.wakeup); }},
-                                       {"on_full", "wait, stop or drop", CHOICE(PlanBuffer, on_full, kOnFull)},
-                                       {"total", kSize, SIZE(PlanBuffer, total)}};
-constexpr Key<PlanLimits> kLimits[] = {{"duration", kDuration, READ(PlanLimits, duration)},
-                                       {"bytes", kSize, SIZE(PlanLimits, bytes)},
-                                       {"windows", kCount, COUNT(PlanLimits, windows)}};
-constexpr Key<PlanTrigger> kTrigger[] = {{"name", kText, READ(PlanTrigger, name)},
-                                         {"on", kText, READ(PlanTrigger, on)},
-                                         {"do", "resume, pause or snapshot", CHOICE(PlanTrigger, action, kActions)},
-                                         {"filter", kText, READ(PlanTrigger, filter)},
-                                         {"access", "x, w or rw", CHOICE(PlanTrigger, access, kAccesses)},
-                                         {"len", kCount, COUNT(PlanTrigger, len)},
-                                         {"period", kCount, COUNT(PlanTrigger, period)},
-                                         {"size", kSize, SIZE(PlanTrigger, size)},
-                                         {"limit", kCount, COUNT(PlanTrigger, limit)}};
-constexpr Key<PlanWindow> kWindow[] = {{"name", kText, READ(PlanWindow, name)},
-                                       {"limit", kCount, COUNT(PlanWindow, limit)},
-                                       {"function", kText, READ(PlanWindow, function)},
-                                       {"syscall", kText, READ(PlanWindow, syscall)},
-                                       {"from", kText, READ(PlanWindow, from)},
-                                       {"to", kText, READ(PlanWindow, to)},
-                                       {"longer_than", kDuration, READ(PlanWindow, longer_than)}};
-#undef READ
-#undef COUNT
-#undef SIZE
-#undef CHOICE
+                                       {"on_full", "wait, stop or drop", set_choice<&PlanBuffer::on_full, kOnFull>},
+                                       {"total", kSize, set_size<&PlanBuffer::total>}};
+constexpr Key<PlanLimits> kLimits[] = {{"duration", kDuration, set<&PlanLimits::duration>},
+                                       {"bytes", kSize, set_size<&PlanLimits::bytes>},
+                                       {"windows", kCount, set_count<&PlanLimits::windows>}};
+constexpr Key<PlanTrigger> kTrigger[] = {{"name", kText, set<&PlanTrigger::name>},
+                                         {"on", kText, set<&PlanTrigger::on>},
+                                         {"do", "resume, pause or snapshot", set_choice<&PlanTrigger::action, kActions>},
+                                         {"filter", kText, set<&PlanTrigger::filter>},
+                                         {"access", "x, w or rw", set_choice<&PlanTrigger::access, kAccesses>},
+                                         {"len", kCount, set_count<&PlanTrigger::len>},
+                                         {"period", kCount, set_count<&PlanTrigger::period>},
+                                         {"size", kSize, set_size<&PlanTrigger::size>},
+                                         {"limit", kCount, set_count<&PlanTrigger::limit>}};
+constexpr Key<PlanWindow> kWindow[] = {{"name", kText, set<&PlanWindow::name>},
+                                       {"limit", kCount, set_count<&PlanWindow::limit>},
+                                       {"function", kText, set<&PlanWindow::function>},
+                                       {"syscall", kText, set<&PlanWindow::syscall>},
+                                       {"from", kText, set<&PlanWindow::from>},
+                                       {"to", kText, set<&PlanWindow::to>},
+                                       {"longer_than", kDuration, set<&PlanWindow::longer_than>}};
 
 // Which tables stand inside a table, besides its keys.
 const std::vector<std::string> kTopTables = {"target", "trace", "buffer", "limits", "trigger", "window"};

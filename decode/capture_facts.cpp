@@ -54,7 +54,7 @@ void read_common(const json& in, CaptureFacts& out) {
   out.machine = text(in, "machine", out.machine);
   if (const auto at = in.find("start_paused"); at != in.end() && at->is_boolean()) out.start_paused = at->get<bool>();
   for (const json& word : array(in, "command"))
-    if (word.is_string() && in.size() > 0) out.command.push_back(word.get<std::string>());
+    if (word.is_string()) out.command.push_back(word.get<std::string>());
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace tracectl::views {
 
 bool Out::flush() {
-  if (buffer_.size() != 0 && !failed_) {
+  if (!buffer_.empty() && !failed_) {
     const bool written = std::fwrite(buffer_.data(), 1, buffer_.size(), file_) == buffer_.size() && std::fflush(file_) == 0;
     if (!written) {
       ok_ = false;
