@@ -317,6 +317,19 @@ TEST_CASE("a trace of one thread by real hardware has 21 instructions") {
   CHECK(log.insns == 21);
 }
 
+TEST_CASE("a trace by real hardware runs through three modules, and ends in one that was not kept") {
+  const std::string trace = shared("intelpt-trace-multi-file/multi-file.trace");
+  if (trace.empty()) return;
+  ImageTimeline images = image_of(shared("intelpt-trace-multi-file/a.out"), 0x400000, 0x8a4);
+  const std::string foo = shared("intelpt-trace-multi-file/libfoo.so"), bar = shared("intelpt-trace-multi-file/libbar.so");
+  images.sections.push_back({0, 0x7ffff7bd9000, 0x794, 0, foo, foo, ""});
+  images.sections.push_back({0, 0x7ffff79d7000, 0x73c, 0, bar, bar, ""});
+  const Log log = decode_all(contents(trace), images, {1, {}}, "GenuineIntel,6,79,1");
+  CHECK(log.insns == 45);
+  REQUIRE(log.losses.size() == 1);
+  CHECK(log.losses[0].what.find("memory") != std::string::npos);
+}
+
 TEST_CASE("a trace with MTC and CYC packets by real hardware has 8 instructions") {
   const std::string trace = shared("dynamorio/test_simple.raw/pt.bin");
   if (trace.empty()) return;
