@@ -31,15 +31,15 @@ def equal(what, got, wanted):
 class Bench:
     """The build under test, a scratch directory, and the environment of every program."""
 
-    def __init__(self, build):
+    def __init__(self, build, qemu=None):
         self.build = os.path.abspath(build)
         self.programs = os.path.join(self.build, "emulated")
         self.tracectl = os.path.join(self.build, "tracectl")
         self.scratch = tempfile.mkdtemp(prefix="tracectl-emulated-")
-        self.qemu = shutil.which("qemu-x86_64")
+        self.qemu = qemu or shutil.which("qemu-x86_64")
         # The same for every run, so that runs are alike; QEMU_RAND_SEED makes QEMU's auxiliary vector so.
         self.env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": self.scratch, "QEMU_RAND_SEED": "1",
-                    "PYTHONHASHSEED": "0", "TRACECTL_TEST_LOG": self.path("plugin.log")}
+                    "PYTHONHASHSEED": "0", "TRACECTL_TEST_LOG": self.path("plugin.log"), "TRACECTL_QEMU": self.qemu}
 
     def path(self, name):
         return os.path.join(self.scratch, name)
@@ -114,7 +114,7 @@ class Bench:
         return out
 
 
-def main(cases):
+def main(cases, qemu=None):
     """cases: {suite: [function(bench)]}. Runs the named suites; every failing case is told."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
@@ -122,7 +122,7 @@ def main(cases):
     parser.add_argument("--only", help="only the case of this name")
     parser.add_argument("suites", nargs="*")
     options = parser.parse_args()
-    if shutil.which("qemu-x86_64") is None:
+    if qemu is None and shutil.which("qemu-x86_64") is None:
         print("skipped: qemu-x86_64 is not installed (apt-get install qemu-user)")
         sys.exit(SKIP)
     failed = ran = 0
@@ -130,7 +130,7 @@ def main(cases):
         for case in cases[suite]:
             if options.only and case.__name__ != options.only:
                 continue
-            bench = Bench(options.build)
+            bench = Bench(options.build, qemu)
             try:
                 words = case(bench)
                 ran += not (words or "").startswith("skipped")

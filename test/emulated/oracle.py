@@ -81,7 +81,8 @@ def same_run(bench, command, begun=None, stdin=b"", status=0, timeout=280):
     logs = bench.path("logs")
     shutil.rmtree(logs, ignore_errors=True)
     os.mkdir(logs)
-    env = dict(bench.env, QEMU_SINGLESTEP="1", QEMU_LOG="in_asm,exec,nochain,tid", QEMU_LOG_FILENAME=logs + "/%d")
+    # The second name is that of QEMU 8.1 and later; each ignores the other's.
+    env = dict(bench.env, QEMU_SINGLESTEP="1", QEMU_ONE_INSN_PER_TB="1", QEMU_LOG="in_asm,exec,nochain,tid", QEMU_LOG_FILENAME=logs + "/%d")
     capture = bench.trace(command, env=env, stdin=stdin, status=status, timeout=timeout)
     return capture, {int(name): os.path.join(logs, name) for name in os.listdir(logs)}
 
@@ -93,9 +94,9 @@ def raw_file(bench, capture):
     return path
 
 
-def threads_equal(bench, command, count=None, begun=0):
+def threads_equal(bench, command, count=None, begun=0, status=0):
     """Every thread of one process, in its same run."""
-    capture, logs = same_run(bench, command)
+    capture, logs = same_run(bench, command, status=status)
     info = bench.clean_info(capture)
     decoded = raw_file(bench, capture)
     total, extras, lines = 0, 0, []
