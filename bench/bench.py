@@ -157,14 +157,14 @@ class Bench:
         shutil.rmtree(capture)
 
     def holding(self):
-        """run and report of 2 GB of trace, 300 MB each."""
-        xz, source = shutil.which("xz"), self.input(3 * 1000 * 1000)
+        """run and report of 2 GB of trace, 300 MB each. An interpreter leaves much trace per instruction."""
+        fibonacci = "import sys\nf = lambda n: n if n < 2 else f(n - 1) + f(n - 2)\nfor i in range(int(sys.argv[1])): f(24)"
         rows = []
         try:
-            for runs in (2, 16):
-                script = f'for i in $(seq {runs}); do {xz} -T1 -k -c "$1" >/dev/null || exit; done'
-                print(f"holding: {runs} times xz", flush=True)
-                results = [("run", memory.limited(self.traced("big.data", ["sh", "-c", script, "sh", source]), LIMIT))]
+            for runs in (2, 20):
+                print(f"holding: python3, {runs} times", flush=True)
+                command = self.traced("big.data", [shutil.which("python3"), "-c", fibonacci, str(runs)])
+                results = [("run", memory.limited(command, LIMIT))]
                 size = captures_size(self.path("big.data"))
                 results.append(("report", memory.limited([self.tracectl, "report", self.path("big.data")], LIMIT)))
                 shutil.rmtree(self.path("big.data"))
