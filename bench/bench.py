@@ -161,7 +161,7 @@ class Bench:
         fibonacci = "import sys\nf = lambda n: n if n < 2 else f(n - 1) + f(n - 2)\nfor i in range(int(sys.argv[1])): f(24)"
         rows = []
         try:
-            for runs in (2, 20):
+            for runs in (25, 250):
                 print(f"holding: python3, {runs} times", flush=True)
                 command = self.traced("big.data", [shutil.which("python3"), "-c", fibonacci, str(runs)])
                 results = [("run", memory.limited(command, LIMIT))]
