@@ -11,6 +11,7 @@
 
 #include "backends/intel_pt/decoder.hpp"
 #include "cli/verbs.hpp"
+#include "decode/loss_marks.hpp"
 #include "decode/stream_bytes.hpp"
 
 namespace tracectl::cli {
@@ -60,6 +61,51 @@ Result<> no_decoder(const OpenCapture& capture) {
     return fail("cannot decode: the capture holds no trace (no AUXTRACE_INFO record)");
   return fail_unsupported(fmt::format("cannot decode {} trace yet", capture.backend()),
                           "`tracectl info` reads the capture without decoding it");
+}
+
+// A run's own positions and last answer, for the loop over runs.
+class RunSink final : public decode::ItemSink {
+ public:
+  RunSink(decode::ItemSink& next, uint64_t begin) : next_(next), begin_(begin) {}
+  bool on_block(const decode::Stamp& s, const decode::Block& b) override { return go_on_ = next_.on_block(moved(s), b); }
+  bool on_event(const decode::Stamp& s, const decode::Event& e) override { return go_on_ = next_.on_event(moved(s), e); }
+  bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return go_on_ = next_.on_loss(moved(s), l); }
+  [[nodiscard]] bool go_on() const { return go_on_; }
+
+ private:
+  [[nodiscard]] decode::Stamp moved(decode::Stamp s) const {
+    s.offset += begin_;
+    return s;
+  }
+  decode::ItemSink& next_;
+  uint64_t begin_;
+  bool go_on_ = true;
+};
+
+Result<> decode_runs(decode::Decoder& decoder, const StreamVisit& visit, decode::ItemSink& sink) {
+  const auto runs = decode::runs_of(*visit.stream);
+  if (runs.size() <= 1 && (runs.empty() || runs[0].missing == 0))
+    return decoder.decode(*visit.stream, visit.trace, *visit.images, sink);
+  for (const auto& run : runs) {
+    const auto bytes = visit.trace.subspan(run.begin, run.size);
+    RunSink next(sink, run.begin);
+    decode::Stamp stamp{decoder.start_time(bytes), visit.context.pid, visit.stream->tid, visit.stream->cpu, 0};
+    if (run.missing != 0 && !next.on_event(stamp, {decode::Event::Kind::gap, 0, run.missing, "gap"})) break;
+    if (auto r = decoder.decode(*visit.stream, bytes, *visit.images, next); !r) return r;
+    if (!next.go_on()) break;
+  }
+  return {};
+}
+
+// With the losses that records tell of.
+Result<> decode_marked(decode::Decoder& decoder, const StreamVisit& visit, const std::vector<decode::LossMark>& marks,
+                       decode::ItemSink& sink) {
+  if (marks.empty()) return decode_runs(decoder, visit, sink);
+  decode::MarkSink marked(sink, marks);
+  if (auto r = decode_runs(decoder, visit, marked); !r) return r;
+  const decode::Stamp end{0, visit.context.pid, visit.stream->tid, visit.stream->cpu, visit.stream->size};
+  (void)marked.finish(end);
+  return {};
 }
 
 }  // namespace
@@ -123,6 +169,7 @@ Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
   if (capture.decoder == nullptr) return no_decoder(capture);
   uint64_t done = 0;
   bool found = options.tid < 0;
+  const auto marks = capture.reader.loss().any() ? decode::LossMarks::from_capture(capture.reader) : decode::LossMarks{};
   for (const capture::AuxStream* each : streams_in_order(capture.reader)) {
     const capture::AuxStream& stream = *each;
     if (options.tid >= 0 && stream.tid != options.tid) continue;
@@ -138,9 +185,9 @@ Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
     decode::Locator locator(capture.symbols, *visit.images);
     visit.context = {pid, stream.tid, stream.cpu, capture.images.comm(pid, start), &locator, &capture.windows};
     visit.decode = [&](decode::ItemSink& sink) -> Result<> {
-      if (::isatty(STDERR_FILENO) == 0) return capture.decoder->decode(stream, visit.trace, *visit.images, sink);
+      if (::isatty(STDERR_FILENO) == 0) return decode_marked(*capture.decoder, visit, marks.of(stream), sink);
       Progress progress(sink, done, capture.reader.aux_bytes());
-      return capture.decoder->decode(stream, visit.trace, *visit.images, progress);
+      return decode_marked(*capture.decoder, visit, marks.of(stream), progress);
     };
     const auto go_on = fn(visit);
     if (!go_on) return tl::unexpected(go_on.error());

@@ -48,7 +48,9 @@ capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string&
   setup.events.push_back(intel_pt::sideband(emulated::kSidebandId));
   for (size_t i = 0; i < plan.triggers.size(); ++i)
     setup.events.push_back(intel_pt::trigger(plan.triggers[i].name, plan.triggers[i].action, emulated::kTriggerId + i));
-  setup.aux_info = intel_pt::aux_info();
+  intel_pt::AuxInfoSetup info;
+  info.snapshot = plan.buffer.mode == BufferMode::ring;
+  setup.aux_info = intel_pt::aux_info(info);
   setup.trace_clock = monotonic_ns;
   setup.command_line = plan.command;
   setup.cpuid = "GenuineIntel,6,85,4";  // any model without errata decodes what the encoder writes
@@ -84,6 +86,7 @@ capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& hos
     *s.open_windows += t.open_window ? 1 : 0;
   }
   s.loss[LossKind::untraced_program] += outcome->untraced_execs + outcome->untraced_threads;
+  s.loss[LossKind::overflow] += outcome->overflows;
   s.loss[LossKind::missed_trigger] += outcome->missed_returns;
   s.loss[LossKind::undecodable] += outcome->unexplained;
   return s;

@@ -23,10 +23,8 @@ struct Options {
   bool json = false, decode = false, no_decode = false;
 };
 
-LossTotals all_loss(const OpenCapture& capture, const views::Totals& totals) {
-  LossTotals loss = capture.loss;
-  for (size_t i = 0; i < kLossKinds; ++i) loss.count[i] += totals.loss.count[i];
-  return loss;
+LossTotals all_loss(const OpenCapture& capture, const views::Totals* totals) {
+  return with_decoded(capture.loss, totals == nullptr ? LossTotals{} : totals->loss);
 }
 
 // Bytes of a file, or of all files of a directory.
@@ -58,7 +56,7 @@ nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* 
   out["threads"] = capture.threads();
   out["streams"] = capture.reader.streams().size();
   out["decode_errors"] = decoded(&views::Totals::decode_errors);
-  const LossTotals loss = all_loss(capture, totals == nullptr ? views::Totals{} : *totals);
+  const LossTotals loss = all_loss(capture, totals);
   for (size_t i = 0; i < kLossKinds; ++i) out["loss"][kLossNames[i]] = loss.count[i];
   return out;
 }
@@ -104,7 +102,7 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
     out.line(fmt::format("taken branches  {}", totals->taken_branches));
     out.line(fmt::format("decode errors   {}", totals->decode_errors));
   }
-  const LossTotals loss = all_loss(capture, totals == nullptr ? views::Totals{} : *totals);
+  const LossTotals loss = all_loss(capture, totals);
   out.line(fmt::format("loss      {}", loss.any() ? "yes:" : "none"));
   print_loss(loss, out);
 }
@@ -122,7 +120,7 @@ int info(const Options& options) {
     out.line(as_json(**capture, totals).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else
     print_text(**capture, totals, out);
-  return finish_output(out, false);
+  return finish_output(out, all_loss(**capture, totals).lost_trace());
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ int report(const Options& options) {
   report.loss = (*capture)->loss;
   views::Out out(stdout);
   options.json ? views::print_json(report, out) : views::print_text(report, out);
-  return finish_output(out, summary.totals().decode_errors != 0);
+  return finish_output(out, with_decoded(report.loss, report.totals.loss).lost_trace());
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <set>
 
@@ -22,6 +24,8 @@ constexpr const char* kFooter =
     "  tracectl run plan.toml -- ./app --its-options              trace under a plan\n"
     "  tracectl run --window function=libc.so.6:qsort -- ./app    no plan file: one window\n"
     "  tracectl run -- ./app                                      trace all of it\n"
+    "  tracectl run --trigger 'breakpoint:app:report_error=snapshot' -- ./app    what led to the error\n"
+    "In ring mode SIGUSR2 to tracectl takes a snapshot of every thread.\n"
     "The capture is the directory tracectl.data (an older one moves to tracectl.data.old).\n"
     "Exit code: the command's own (126 and 127 when it cannot be started, 128+N after signal N);\n"
     "1 to 3 when tracectl refuses before the command starts; 4 with --fail-on-loss when trace was lost.";
@@ -31,6 +35,7 @@ struct RunVerbOptions {
   std::string output = "tracectl.data";
   bool quiet = false;
   bool fail_on_loss = false;
+  std::vector<std::string> snapshot_on;
 };
 
 // One line, rewritten in place, on a terminal only.
@@ -71,6 +76,10 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
   for (size_t i = 0; i < kLossKinds; ++i)
     if (s.loss.count[i] != 0)
       fmt::print(stderr, "tracectl: loss: {}: {} {}\n", kLossNames[i], s.loss.count[i], kLossMeanings[i]);
+  if (WIFSIGNALED(outcome.wait_status))
+    fmt::print(stderr,
+               "tracectl: the command died of signal {} ({}); a line of \"qemu:\" above is QEMU's, not the program's\n",
+               WTERMSIG(outcome.wait_status), sigdescr_np(WTERMSIG(outcome.wait_status)));
   if (!outcome.stop_reason.empty()) fmt::print(stderr, "tracectl: stopped by {}\n", outcome.stop_reason);
   if (outcome.smaller_buffers != 0)
     fmt::print(stderr, "tracectl: {} threads got AUX buffers smaller than {}, to keep within [buffer] total = {}\n",
@@ -78,9 +87,11 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
   if (options.quiet) return;
   std::set<int32_t> threads;  // one that executed another program has two streams
   for (const auto& t : s.threads) threads.insert(t.tid);
-  const std::string windows =
-      plan.triggers.empty() ? ""
-                            : fmt::format("{} window{}, ", s.windows.value_or(0), s.windows.value_or(0) == 1 ? "" : "s");
+  const auto counted = [](uint64_t n, const char* what) { return fmt::format("{} {}{}, ", n, what, n == 1 ? "" : "s"); };
+  const bool resumes =
+      std::any_of(plan.triggers.begin(), plan.triggers.end(), [](const auto& t) { return t.action != Action::snapshot; });
+  std::string windows = resumes ? counted(s.windows.value_or(0), "window") : "";
+  if (plan.buffer.mode == BufferMode::ring) windows += counted(outcome.snapshots, "snapshot");
   fmt::print(stderr, "tracectl: {}{} of trace of {} thread{} in {}; next: tracectl report{}\n", windows,
              human_size(s.trace_bytes), threads.size(), threads.size() == 1 ? "" : "s", options.output,
              options.output == "tracectl.data" ? "" : " " + options.output);
@@ -102,6 +113,7 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
   Result<emulated::Outcome> outcome = [&] {
     Progress progress(!options.quiet);
+    run_options.say = [](const std::string& text) { fmt::print(stderr, "tracectl: {}\n", text); };
     run_options.progress = [&](uint64_t bytes, size_t processes) { progress.show(bytes, processes); };
     return emulated::run_emulated(plan, loaded.host, finder, *writer, run_options);
   }();
@@ -119,9 +131,18 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   return status_of(*outcome);
 }
 
+Result<> add_snapshots(const std::vector<std::string>& when, BufferPlan& buffer) {
+  if (!when.empty() && buffer.mode != BufferMode::ring)
+    return fail_usage("--snapshot-on is for mode = \"ring\"; mode = \"full\" keeps everything",
+                      "leave it out, or set mode = \"ring\" in [buffer]");
+  for (const auto& word : when) (word == "crash" ? buffer.keep_crash : buffer.keep_end) = true;
+  return {};
+}
+
 int run_run(const RunVerbOptions& options) {
-  const auto loaded = load_plan(options.plan);
+  auto loaded = load_plan(options.plan);
   if (!loaded) return report_error(loaded.error());
+  if (auto r = add_snapshots(options.snapshot_on, loaded->plan.buffer); !r) return report_error(r.error());
   if (loaded->plan.machine == MachineKind::kernel)
     return report_error({ErrorKind::unsupported, "this version of tracectl cannot record on the kernel machine yet",
                          "set machine = \"emulated\" in [trace], or use --machine emulated; `tracectl check` prints the "
@@ -149,6 +170,9 @@ void add_run(CLI::App& app, VerbRun& run) {
   verb->add_option("-o,--output", options->output, "directory of the capture")->capture_default_str();
   verb->add_flag("-q,--quiet", options->quiet, "say nothing but warnings and losses");
   verb->add_flag("--fail-on-loss", options->fail_on_loss, "exit with 4 when trace was lost");
+  verb->add_option("--snapshot-on", options->snapshot_on,
+                   "mode = ring: also keep what the buffers hold at a crash (a signal ends a traced process), at exit")
+      ->check(CLI::IsMember({"crash", "exit"}));
   verb->footer(kFooter);
   verb->callback([options, &run] { run = [options] { return run_run(*options); }; });
 }

@@ -2,6 +2,7 @@
 // Buffers, and the options of the trace unit.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 
@@ -47,19 +48,24 @@ void resolve_sizes(ResolveContext& c) {
 void resolve_mode(ResolveContext& c) {
   const PlanBuffer& in = c.plan.buffer;
   BufferPlan& out = c.out.buffer;
-  out.mode = in.mode.value_or(BufferMode::full);
-  if (c.emulated() && out.mode == BufferMode::ring)
-    c.diagnostics.unsupported(in.mode.at, "mode = \"ring\" is not supported on the emulated machine yet",
-                              "mode = \"full\" keeps everything; script --last N shows the end of it");
+  const bool snapshots = std::any_of(c.plan.triggers.begin(), c.plan.triggers.end(),
+                                     [](const PlanTrigger& t) { return t.action && *t.action == Action::snapshot; });
+  out.mode = in.mode.value_or(snapshots ? BufferMode::ring : BufferMode::full);
+  out.keep_end = out.mode == BufferMode::ring && !snapshots;
+  if (!in.mode && snapshots) c.note("mode = ring: for the snapshots; only they are kept");
+  if (in.mode && out.mode == BufferMode::full && snapshots)
+    c.diagnostics.error(in.mode.at, "mode = \"full\" keeps everything, so that do = \"snapshot\" has nothing to keep",
+                        "mode = \"ring\", or leave the snapshots out: script --last N shows the end of a full trace");
   out.on_full = in.on_full.value_or(c.emulated() ? OnFull::wait : OnFull::stop);
-  if (c.emulated() && out.on_full != OnFull::wait)
-    c.diagnostics.unsupported(
-        in.on_full.at, fmt::format("on_full = \"{}\" is not supported on the emulated machine yet", name_of(out.on_full)),
-        "leave it out: the program waits while its buffer is full, and nothing is lost");
+  if (in.on_full && out.mode == BufferMode::ring)
+    c.diagnostics.error(in.on_full.at,
+                        "on_full is for mode = \"full\": a ring is never full, it writes over its oldest trace",
+                        "leave it out");
   if (!c.emulated() && out.on_full == OnFull::wait)
     c.diagnostics.error(in.on_full.at, "on_full = \"wait\" needs the emulated machine: hardware does not wait",
                         "on_full = \"stop\", or machine = \"emulated\"");
-  if (!in.on_full && c.emulated()) c.note("on_full = wait: the program waits while its buffer is full; no trace is lost");
+  if (!in.on_full && c.emulated() && out.mode == BufferMode::full)
+    c.note("on_full = wait: the program waits while its buffer is full; no trace is lost");
 }
 
 // Source: arch/x86/events/intel/pt.c: without multi-entry ToPA the buffer is one range.

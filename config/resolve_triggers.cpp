@@ -100,9 +100,6 @@ void resolve_options(ResolveContext& c, const Written& w, const TriggerEvent& ev
   out->limit = in.limit.value;
   if (in.limit && *in.limit == 0)
     c.diagnostics.error(in.limit.at, "limit = 0: the trigger would never act", "leave it out for no limit");
-  if (out->action == Action::snapshot && c.emulated())
-    c.diagnostics.unsupported(in.action.at, "do = \"snapshot\" is not supported on the emulated machine yet",
-                              "mode = \"full\" keeps everything; script --last N shows the end of it");
 }
 
 // Adds the trigger and gives its index; -1 when it could not be understood.

@@ -2,6 +2,7 @@
 // Loss: everything that a trace may lack, as data. Every kind is always reported, 0 or not.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +52,20 @@ struct LossTotals {
       if (n != 0) return true;
     return false;
   }
+  // Is trace missing? (A missed trigger, a split window and an unknown record type take none away.)
+  [[nodiscard]] bool lost_trace() const {
+    LossTotals rest = *this;
+    for (const auto kind : {LossKind::missed_trigger, LossKind::split_window, LossKind::unknown_records}) rest[kind] = 0;
+    return rest.any();
+  }
 };
+
+// What was recorded together with what decoding met. An overflow is known to both.
+inline LossTotals with_decoded(LossTotals recorded, const LossTotals& decoded) {
+  const uint64_t overflows = std::max(recorded[LossKind::overflow], decoded[LossKind::overflow]);
+  for (size_t i = 0; i < kLossKinds; ++i) recorded.count[i] += decoded.count[i];
+  recorded[LossKind::overflow] = overflows;
+  return recorded;
+}
 
 }  // namespace tracectl

@@ -87,6 +87,8 @@ struct BufferPlan {
   BufferPages pages = BufferPages::scatter;
   uint64_t wakeup = 0;  // aux_watermark, bytes; never 0 after resolve
   OnFull on_full = OnFull::stop;
+  bool keep_end = false;        // ring: what a buffer holds when its thread ends is kept
+  bool keep_crash = false;      // ring: and what it holds when a signal ends its process
   uint64_t total = 256u << 20;  // bytes
 };
 

@@ -49,6 +49,7 @@ struct Event {
     async_disabled,  // trace stops before ip
     async_branch,    // interrupt or signal: from ip to `to`
     overflow,        // internal buffer overflow; trace continues at ip
+    gap,             // mode = ring: `to` bytes in front of here were not kept
     exec_mode,       // MODE.Exec changed
     other,
   };

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -33,6 +34,19 @@ Result<Fd> temporary_file() {
 }
 
 }  // namespace
+
+std::vector<Run> runs_of(const capture::AuxStream& stream) {
+  std::vector<Run> out;
+  uint64_t at = 0, next = 0;
+  for (const auto& fragment : stream.fragments) {
+    if (out.empty() || fragment.aux_offset > next)
+      out.push_back({at, 0, fragment.aux_offset - std::min(next, fragment.aux_offset)});
+    out.back().size += fragment.size;
+    at += fragment.size;
+    next = fragment.aux_offset + fragment.size;
+  }
+  return out;
+}
 
 Result<StreamBytes> StreamBytes::join(std::span<const std::span<const std::byte>> parts, uint64_t in_memory) {
   StreamBytes out;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// StreamBytes: the trace of one stream as one run of bytes. A single fragment lies in the
+// StreamBytes: the trace of one stream, its kept bytes joined. A single fragment lies in the
 // capture's own map; several are joined, small ones in memory, large ones in an unlinked
 // temporary file whose pages the kernel can give back, so that memory stays flat.
+//
+// A ring (mode = ring) is kept in pieces, with gaps where it was written over: each run of bytes
+// without a gap is decoded from its own first PSB.
 //
 // Errors: no room for the temporary file.
 #pragma once
@@ -9,11 +12,19 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "core/capture/reader.hpp"
 #include "core/result.hpp"
 
 namespace tracectl::decode {
+
+// Bytes without a gap.
+struct Run {
+  uint64_t begin = 0, size = 0;  // in StreamBytes::bytes()
+  uint64_t missing = 0;          // bytes of trace in front of it that were not kept
+};
+[[nodiscard]] std::vector<Run> runs_of(const capture::AuxStream& stream);
 
 class StreamBytes {
  public:

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "views/listing.hpp"
+
 namespace tracectl::views {
 namespace {
 
@@ -46,18 +48,17 @@ bool Calls::on_block(const decode::Stamp& stamp, const decode::Block& block) {
 
 bool Calls::on_event(const decode::Stamp&, const decode::Event& event) {
   if (event.kind == decode::Event::Kind::overflow) stack_.gap();
-  return true;
+  if (event.kind == decode::Event::Kind::gap) {
+    stack_.reset();
+    drain(0);
+  }
+  return event_line(out_, context_.tid, event);
 }
 
 bool Calls::on_loss(const decode::Stamp& stamp, const decode::Loss& loss) {
   stack_.reset();
   drain(0);
-  if (out_.json())
-    out_.line(fmt::format(R"({{"tid":{},"loss":{},"offset":{},"bytes":{}}})", context_.tid, quoted(loss.what), stamp.offset,
-                          loss.bytes));
-  else
-    out_.line(fmt::format("! trace lost at byte {}: {} ({} bytes skipped)", stamp.offset, loss.what, loss.bytes));
-  return out_.ok();
+  return loss_line(out_, context_.tid, stamp, loss);
 }
 
 void Calls::finish() {

@@ -34,6 +34,7 @@ bool Folded::Stream::on_block(const decode::Stamp& stamp, const decode::Block& b
 
 bool Folded::Stream::on_event(const decode::Stamp&, const decode::Event& event) {
   if (event.kind == decode::Event::Kind::overflow) stack_.gap();
+  if (event.kind == decode::Event::Kind::gap) stack_.reset();
   return true;
 }
 

@@ -31,16 +31,34 @@ const char* name_of(decode::BranchKind kind) {
   return "";
 }
 
+}  // namespace
+
 bool loss_line(Out& out, int32_t tid, const decode::Stamp& stamp, const decode::Loss& loss) {
+  const char* kind = kLossNames[static_cast<size_t>(loss.kind)];
   if (out.json())
-    out.line(
-        fmt::format(R"({{"tid":{},"loss":{},"offset":{},"bytes":{}}})", tid, quoted(loss.what), stamp.offset, loss.bytes));
-  else
+    out.line(fmt::format(R"({{"tid":{},"loss":"{}","what":{},"offset":{},"bytes":{}}})", tid, kind, quoted(loss.what),
+                         stamp.offset, loss.bytes));
+  else if (loss.kind == LossKind::undecodable)
     out.line(fmt::format("{} ! trace lost at byte {}: {} ({} bytes skipped)", tid, stamp.offset, loss.what, loss.bytes));
+  else
+    out.line(fmt::format("{} ! {}, before byte {}", tid, kind, stamp.offset));
   return out.ok();
 }
 
-}  // namespace
+bool event_line(Out& out, int32_t tid, const decode::Event& event) {
+  using Kind = decode::Event::Kind;
+  if (event.kind != Kind::gap && event.kind != Kind::overflow) return out.ok();
+  const bool gap = event.kind == Kind::gap;
+  if (out.json())
+    out.line(gap ? fmt::format(R"({{"tid":{},"gap":{}}})", tid, event.to)
+                 : fmt::format(R"({{"tid":{},"overflow":"{:x}"}})", tid, event.ip));
+  else
+    out.line(gap ? fmt::format("{} - {} bytes of trace not kept (mode = ring)", tid, event.to)
+                 : fmt::format("{} ! overflow: the trace unit dropped packets; trace goes on at {:x}", tid, event.ip));
+  return out.ok();
+}
+
+bool Branches::on_event(const decode::Stamp&, const decode::Event& event) { return event_line(out_, context_.tid, event); }
 
 bool Branches::on_block(const decode::Stamp& stamp, const decode::Block& b) {
   if (!b.taken) return true;
@@ -119,6 +137,10 @@ bool Instructions::on_block(const decode::Stamp& stamp, const decode::Block& b) 
     }
   }
   return out_.ok();
+}
+
+bool Instructions::on_event(const decode::Stamp&, const decode::Event& event) {
+  return raw_ ? out_.ok() : event_line(out_, context_.tid, event);
 }
 
 bool Instructions::on_loss(const decode::Stamp& stamp, const decode::Loss& loss) {

@@ -13,11 +13,16 @@
 
 namespace tracectl::views {
 
+// A line for an event that interrupts the trace (trace not kept, an overflow); nothing for others.
+bool event_line(Out& out, int32_t tid, const decode::Event& event);
+
+bool loss_line(Out& out, int32_t tid, const decode::Stamp& stamp, const decode::Loss& loss);
+
 class Branches final : public decode::ItemSink {
  public:
   Branches(const StreamContext& context, Out& out) : context_(context), out_(out) {}
   bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
-  bool on_event(const decode::Stamp&, const decode::Event&) override { return out_.ok(); }
+  bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;
   bool on_loss(const decode::Stamp& stamp, const decode::Loss& loss) override;
 
  private:
@@ -31,7 +36,7 @@ class Instructions final : public decode::ItemSink {
   Instructions(const StreamContext& context, InsnLength length, bool raw, Out& out)
       : context_(context), length_(std::move(length)), raw_(raw), out_(out) {}
   bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
-  bool on_event(const decode::Stamp&, const decode::Event&) override { return out_.ok(); }
+  bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;
   bool on_loss(const decode::Stamp& stamp, const decode::Loss& loss) override;
 
  private:

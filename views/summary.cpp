@@ -53,6 +53,7 @@ bool Summary::Stream::on_event(const decode::Stamp&, const decode::Event& event)
 }
 
 bool Summary::Stream::on_loss(const decode::Stamp&, const decode::Loss& loss) {
+  if (loss.kind != LossKind::undecodable) return true;  // a record told of it: the capture's own totals have it
   ++summary_.totals_.loss[loss.kind];
   ++summary_.totals_.decode_errors;
   return true;

@@ -12,7 +12,10 @@ AuxBuffer::Chunk AuxBuffer::readable() const {
   // Acquire: pairs with the writer's release store of aux_head behind the trace bytes
   // (the kernel's perf_aux_output_end, the plugin's publish).
   const uint64_t head = __atomic_load_n(&page_->aux_head, __ATOMIC_ACQUIRE);
-  const uint64_t tail = page_->aux_tail;  // only this side stores it
+  // Only this side stores it, but in the emulated machine's ring mode, where the writer sets both at a
+  // snapshot, the tail first: an old head with a new tail is nothing to read yet.
+  const uint64_t tail = __atomic_load_n(&page_->aux_tail, __ATOMIC_RELAXED);
+  if (head < tail) return {};
   // Ring mode: the head may have lapped the tail; only the last size_ bytes are still there.
   const uint64_t length = std::min<uint64_t>(head - tail, size_);
   const uint64_t offset = head - length;

@@ -79,34 +79,71 @@ Channel ThreadBuffers::channel() const {
 
 void ThreadBuffers::wake() const {
   auto& s = state();
-  s.space.fetch_add(1);  // seq_cst: pairs with the plugin's waits-then-look
+  s.reenable.store(1, std::memory_order_release);  // pairs with the plugin's may_go_on
+  s.space.fetch_add(1);                            // seq_cst: pairs with the plugin's waits-then-look
   if (s.space_waits.load() != 0) syscall(SYS_futex, &s.space, FUTEX_WAKE, 1 << 30, nullptr, nullptr, 0);
 }
 
-Result<> ThreadBuffers::complete(capture::Writer& writer) const {
+// What was not published: trace bytes from stream position `begin`, with the pending TNT bits.
+struct ThreadBuffers::Tail {
+  uint64_t begin = 0;
+  std::vector<uint8_t> bytes;
+};
+
+ThreadBuffers::Tail ThreadBuffers::tail() const {
   const ThreadState& s = state();
-  std::vector<uint8_t> tail;
-  const uint64_t unpublished = std::min(s.pt.pos - s.published, aux_size_);
+  const intel_pt::PtWriter now = s.pt;
+  const auto oldest = [&] {
+    const uint64_t pos = s.pt.pos + intel_pt::kWriteMargin;
+    return pos > aux_size_ ? pos - aux_size_ : 0;
+  };
+  Tail out{std::max(s.published, oldest()), {}};
   const auto* aux = static_cast<const uint8_t*>(map_) + kPageSize + data_size_ + kStateSize;
-  for (uint64_t i = 0; i < unpublished; ++i) tail.push_back(aux[(s.published + i) & (aux_size_ - 1)]);
+  for (uint64_t i = out.begin; i < now.pos; ++i) out.bytes.push_back(aux[i & (aux_size_ - 1)]);
+  // A thread that went on meanwhile has written over the oldest of it.
+  const uint64_t gone = std::min(std::max(oldest(), out.begin) - out.begin, uint64_t{out.bytes.size()});
+  out.bytes.erase(out.bytes.begin(), out.bytes.begin() + static_cast<std::ptrdiff_t>(gone));
+  out.begin += gone;
   std::array<uint8_t, 256> last{};
-  intel_pt::PtWriter w = s.pt;
+  intel_pt::PtWriter w = now;
   w.base = last.data();
   w.mask = last.size() - 1;
   w.pos = 0;
   if (s.enabled != 0) intel_pt::flush_tnt(w);  // and no more: the last block was entered, not done
-  tail.insert(tail.end(), last.begin(), last.begin() + static_cast<std::ptrdiff_t>(w.pos));
+  out.bytes.insert(out.bytes.end(), last.begin(), last.begin() + static_cast<std::ptrdiff_t>(w.pos));
+  return out;
+}
+
+perf::SampleId ThreadBuffers::sample_id() const {
   perf::SampleId sid;
   sid.pid = static_cast<uint32_t>(pid_);
   sid.tid = static_cast<uint32_t>(tid_);
-  sid.time = std::max(monotonic_ns(), s.last_time + 1);
+  sid.time = std::max(monotonic_ns(), state().last_time + 1);
+  return sid;
+}
+
+Result<> ThreadBuffers::write_tail(capture::Writer& writer, const Tail& tail, perf::SampleId& sid) const {
+  if (tail.bytes.empty()) return {};
   char record[96];
-  if (!tail.empty()) {
-    sid.id = kLeaderId;
-    const size_t n = perf::build_aux(record, sizeof record, sid, s.published, tail.size(), 0);
-    if (auto r = writer.records(bytes_of(record, n)); !r) return r;
-    if (auto r = writer.aux(idx_, tid_, -1, s.published, bytes_of(tail.data(), tail.size())); !r) return r;
-  }
+  sid.id = kLeaderId;
+  const size_t n = perf::build_aux(record, sizeof record, sid, tail.begin, tail.bytes.size(), 0);
+  if (auto r = writer.records(bytes_of(record, n)); !r) return r;
+  return writer.aux(idx_, tid_, -1, tail.begin, bytes_of(tail.bytes.data(), tail.bytes.size()));
+}
+
+Result<> ThreadBuffers::keep_now(capture::Writer& writer) const {
+  const Tail last = tail();
+  auto sid = sample_id();
+  state().published = last.begin + last.bytes.size();
+  state().snapshots += last.bytes.empty() ? 0 : 1;
+  return write_tail(writer, last, sid);
+}
+
+Result<> ThreadBuffers::complete(capture::Writer& writer, bool keep) const {
+  auto sid = sample_id();
+  if (keep)
+    if (auto r = write_tail(writer, tail(), sid); !r) return r;
+  char record[96];
   sid.id = kSidebandId;
   sid.time += 1;
   const size_t n = perf::build_exit(record, sizeof record, sid, sid.pid, sid.pid, sid.tid, sid.tid);

@@ -6,6 +6,7 @@
 
 #include "core/capture/writer.hpp"
 #include "core/fd.hpp"
+#include "core/perf/record_build.hpp"
 #include "core/result.hpp"
 #include "core/session.hpp"
 #include "machines/emulated/protocol.hpp"
@@ -29,13 +30,20 @@ class ThreadBuffers {
   [[nodiscard]] uint64_t aux_size() const { return aux_size_; }
   // Tells a waiting thread that there is space again.
   void wake() const;
-  // The thread is dead and said no goodbye: what it had not published and its pending TNT
-  // bits go to the capture, with their AUX and EXIT records.
+  // The thread is dead and said no goodbye: what it had not published (with `keep`) and its
+  // pending TNT bits go to the capture, with their AUX and EXIT records.
   // Both rings must have been drained.
-  Result<> complete(capture::Writer& writer) const;
+  Result<> complete(capture::Writer& writer, bool keep) const;
+  // Ring mode: writes what the ring of a thread holds that runs no traced code now (blocked, paused).
+  // Should it go on meanwhile, what it writes over is left out.
+  Result<> keep_now(capture::Writer& writer) const;
 
  private:
   ThreadBuffers() = default;
+  struct Tail;
+  [[nodiscard]] Tail tail() const;
+  Result<> write_tail(capture::Writer& writer, const Tail& tail, perf::SampleId& sid) const;
+  [[nodiscard]] perf::SampleId sample_id() const;
   Fd fd_;
   void* map_ = nullptr;
   uint64_t data_size_ = 0, aux_size_ = 0;

@@ -117,10 +117,14 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const RunO
     return true;
   });
   session.after_drain([&] {
+    server.settle_snapshots();
     if (server.windows_done()) session.stop("limit: windows");
     if (options.progress) options.progress(writer.aux_bytes(), server.live_processes());
   });
   pass_signals(session, child);
+  session.on_signal(SIGUSR2, [&] {
+    if (!server.ask_snapshot() && options.say) options.say("SIGUSR2: mode = full keeps everything; nothing to do");
+  });
   auto result = session.run();
   server.page().stop = 1;
   out.stop_reason = session.stop_reason();

@@ -63,7 +63,13 @@ struct alignas(64) ThreadState {
   std::atomic<uint32_t> done{0};   // the thread ended; everything is published
   std::atomic<uint32_t> space{0};  // futex: bumped when the launcher gave space back
   std::atomic<uint32_t> space_waits{0};
-  uint32_t calls = 0;  // return compression: entries in `returns`, at most kReturnDepth
+  std::atomic<uint32_t> snapshot_asked{0};  // somebody wants the ring's content; who sets it back to 0 keeps it
+  std::atomic<uint32_t> group_exit{0};      // this thread ended its process in the ordinary way
+  std::atomic<uint32_t> reenable{0};        // on_full = stop: the launcher drained, trace may start again
+  uint32_t stopped = 0;                     // on_full: why no trace is written while the buffer has no room
+  uint64_t overflows = 0;                   // on_full = drop: OVF packets
+  uint64_t snapshots = 0;                   // mode = ring: times that the ring was kept
+  uint32_t calls = 0;                       // return compression: entries in `returns`, at most kReturnDepth
   uint32_t calls_top = 0;
   void* owner = nullptr;  // Thread; only the plugin follows it
   uint64_t returns[32] = {};
@@ -94,6 +100,7 @@ struct WireTrigger {
   uint64_t address;  // form address, else 0
   uint64_t limit;    // ~0: none
   uint64_t period;
+  uint64_t snapshot_size;               // do = snapshot: bytes
   uint32_t filter_first, filter_count;  // into the filter ops of the reply
   uint32_t pool_offset;                 // of this trigger's texts
   uint32_t reserved;
@@ -106,6 +113,9 @@ struct HelloReply {
   uint32_t follow;
   uint32_t tsc;  // TSC packets wanted
   uint32_t return_compression;
+  uint32_t ring;          // mode = ring: old trace is written over, kept at a snapshot
+  uint32_t keep_end;      // ring: and at the end of each thread
+  uint32_t on_full;       // OnFull
   uint64_t psb_bytes;     // distance of PSBs
   uint64_t wakeup;        // aux_watermark, bytes
   uint64_t window_limit;  // [limits] windows; ~0: none

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <random>
 
+#include "core/clock.hpp"
 #include "machines/emulated/wire.hpp"
 
 namespace tracectl::emulated {
@@ -23,6 +24,7 @@ namespace {
 constexpr uint64_t kSmallestAux = 16 * kPageSize;
 constexpr uint64_t kShares = 32;
 constexpr int kRequestTimeoutMs = 1000;
+constexpr uint64_t kSnapshotWaitNs = 100 * 1000 * 1000;
 
 bool send_reply(int fd, const std::string& reply, int memory) {
   iovec io{const_cast<char*>(reply.data()), reply.size()};
@@ -190,17 +192,27 @@ void Server::finish_process(int32_t pid) {
   std::vector<uint32_t> theirs;
   for (const auto& [idx, t] : threads_)
     if (t->pid() == pid) theirs.push_back(idx);
-  for (const uint32_t idx : theirs) finish_thread(idx);
+  // One thread's exit_group ends them all; a signal leaves none that said so.
+  for (const uint32_t idx : theirs)
+    if (threads_.at(idx)->state().group_exit.load() != 0) exited_.insert(pid);
+  const bool crashed = exited_.erase(pid) == 0;
+  for (const uint32_t idx : theirs) finish_thread(idx, crashed);
 }
 
-void Server::finish_thread(uint32_t idx) {
+void Server::finish_thread(uint32_t idx, bool crashed) {
   const auto it = threads_.find(idx);
   ThreadBuffers& t = *it->second;
   session_.remove(idx);
   const ThreadState& s = t.state();
   const bool said = s.done.load() != 0;
-  ThreadFacts facts{t.pid(), t.tid(), idx, s.pt.pos, s.windows, s.windows != 0 && s.paused == 0, !said};
-  if (!said) (void)t.complete(writer_);  // a writer that fails says so again at the next drain
+  ThreadFacts facts{t.pid(),     t.tid(),     idx,  s.pt.pos, s.windows, s.windows != 0 && s.paused == 0,
+                    s.overflows, s.snapshots, !said};
+  if (s.group_exit.load() != 0) exited_.insert(t.pid());
+  const auto& buffer = plan_.buffer;
+  const bool keep =
+      buffer.mode == BufferMode::full || buffer.keep_end || (buffer.keep_crash && crashed) || s.snapshot_asked.load() != 0;
+  if (!said) (void)t.complete(writer_, keep);  // a writer that fails says so again at the next drain
+  facts.snapshots += !said && keep && buffer.mode == BufferMode::ring ? 1 : 0;
   finished_.push_back(facts);
   threads_.erase(it);
 }
@@ -209,7 +221,7 @@ void Server::reap_done() {
   std::vector<uint32_t> done;
   for (const auto& [idx, t] : threads_)
     if (t->state().done.load() != 0) done.push_back(idx);
-  for (const uint32_t idx : done) finish_thread(idx);
+  for (const uint32_t idx : done) finish_thread(idx, false);
 }
 
 bool Server::windows_done() const {
@@ -219,13 +231,35 @@ bool Server::windows_done() const {
   return true;
 }
 
+bool Server::ask_snapshot() {
+  if (plan_.buffer.mode != BufferMode::ring) return false;
+  for (const auto& [idx, t] : threads_) {
+    t->state().snapshot_asked.store(1);
+    t->state().pt.limit = 0;  // so that it looks at its next packet; it may miss this, and is then served below
+  }
+  snapshot_deadline_ = monotonic_ns() + kSnapshotWaitNs;
+  return true;
+}
+
+void Server::settle_snapshots() {
+  if (snapshot_deadline_ == 0 || monotonic_ns() < snapshot_deadline_) return;
+  snapshot_deadline_ = 0;
+  for (const auto& [idx, t] : threads_)
+    if (t->state().snapshot_asked.exchange(0) != 0) (void)t->keep_now(writer_);  // a writer that fails says so again
+}
+
 void Server::finish_all() {
-  while (!threads_.empty()) finish_thread(threads_.begin()->first);
+  settle_snapshots();
+  while (!threads_.empty()) finish_thread(threads_.begin()->first, false);
 }
 
 void Server::report(Outcome& out) const {
   out.traced = said_hello_;
   out.threads = finished_;
+  for (const auto& t : finished_) {
+    out.snapshots += t.snapshots;
+    out.overflows += t.overflows;
+  }
   out.untraced_execs = page_->untraced_execs;
   out.untraced_threads = page_->untraced_threads;
   out.missed_returns = page_->missed_returns;

@@ -35,6 +35,10 @@ class Server {
   void reap_done();
   // [limits] windows is reached and none is open.
   [[nodiscard]] bool windows_done() const;
+  // Ring mode: every thread's ring is kept as it is now; false in full mode, where nothing needs to be.
+  bool ask_snapshot();
+  // Threads that did not answer (blocked, or paused) are served from outside.
+  void settle_snapshots();
   // The session ends: what is left is drained and completed as it stands.
   void finish_all();
   // Fills in what the server knows.
@@ -48,7 +52,7 @@ class Server {
   std::string module(const ModuleRequest& request) const;
   void follow_process(int32_t pid, int32_t peer);
   void finish_process(int32_t pid);
-  void finish_thread(uint32_t idx);
+  void finish_thread(uint32_t idx, bool crashed);
   [[nodiscard]] uint64_t aux_size_for_next() const;
   [[nodiscard]] bool trusted(int fd, int32_t& peer_pid) const;
 
@@ -63,6 +67,8 @@ class Server {
   bool said_hello_ = false;
   uint32_t next_idx_ = 0;
   uint64_t smaller_buffers_ = 0;
+  uint64_t snapshot_deadline_ = 0;  // ns, monotonic; 0: none is asked for
+  std::set<int32_t> exited_;        // processes that ended in the ordinary way
   std::map<uint32_t, std::unique_ptr<ThreadBuffers>> threads_;
   std::map<int32_t, Fd> processes_;  // pid → pidfd
   std::vector<ThreadFacts> finished_;

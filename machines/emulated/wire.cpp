@@ -30,6 +30,7 @@ WireTrigger wire_trigger(const ResolvedTrigger& t) {
   w.address = t.where.form == CodeLocation::Form::address ? t.where.address : 0;
   w.limit = t.limit.value_or(~0ull);
   w.period = t.period;
+  w.snapshot_size = t.snapshot_size;
   return w;
 }
 
@@ -56,6 +57,9 @@ std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host) {
   reply.follow = plan.follow ? 1 : 0;
   reply.tsc = plan.intel_pt.tsc ? 1 : 0;
   reply.return_compression = plan.intel_pt.noretcomp ? 0 : 1;
+  reply.ring = plan.buffer.mode == BufferMode::ring ? 1 : 0;
+  reply.keep_end = plan.buffer.keep_end ? 1 : 0;
+  reply.on_full = static_cast<uint32_t>(plan.buffer.on_full);
   reply.psb_bytes = 1ull << (plan.intel_pt.psb_period + 11);
   reply.wakeup = plan.buffer.wakeup;
   reply.window_limit = plan.limits.windows.value_or(~0ull);

@@ -121,7 +121,7 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
   t->rep_again = p != nullptr && p->rep && b->pc == p->last;
   if (s->return_probes != 0 && p != nullptr && p->ending == Ending::ret) check_returns(s, b->pc, reg(env, kRsp));
   if ((b->flags & kSiteAtStart) != 0 && !t->rep_again) hit_sites(s, b->pc, p, env);
-  if (s->enabled == 0 && s->paused == 0) enable_at(s, b->pc);
+  if (s->enabled == 0 && s->paused == 0 && may_go_on(s)) enable_at(s, b->pc);
 }
 
 }  // namespace tracectl::plugin

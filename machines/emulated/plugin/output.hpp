@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the trace unit does to the thread's two rings: records, publishing, PSB, and waiting
-// for the launcher when a ring is full (on_full = wait).
+// for the launcher when a ring is full (on_full = wait), or not. docs/design/flight-recorder.md has the whole story.
 #pragma once
 
 #include <cstddef>
@@ -17,15 +17,21 @@ uint64_t next_time(ThreadState* s);
 perf::SampleId sample_id(ThreadState* s, uint64_t id);
 // Appends one whole record to the data ring; waits while it is full.
 void put_record(ThreadState* s, const void* record, size_t size);
-// Makes everything in the AUX ring readable: PERF_RECORD_AUX, then aux_head.
+// Makes everything in the AUX ring readable: PERF_RECORD_AUX, then aux_head. In ring mode only where
+// the plan keeps the end.
 void publish(ThreadState* s);
+// Ring mode: the last `size` bytes of trace up to `ip` are kept (the thread waits until they are in the
+// capture), and trace goes on behind a PSB+.
+void snapshot(ThreadState* s, uint64_t ip, uint64_t size);
+// on_full = stop or drop: may a stopped trace go on? True when it is not stopped.
+bool may_go_on(ThreadState* s);
 // pt.limit was reached: PSB+ where due (`ip`: the next instruction, 0 while trace is off),
 // publish at the wakeup mark, wait for space.
 void look(ThreadState* s, uint64_t ip);
 inline void look_if_due(ThreadState* s, uint64_t ip) {
   if (__builtin_expect(s->pt.pos >= s->pt.limit, 0)) look(s, ip);
 }
-// Trace starts at `ip`: PSB+ for the first time, TSC, TIP.PGE.
+// Trace starts at `ip`: PSB+ for the first time, TSC, TIP.PGE; after an overflow OVF, FUP.
 void enable_at(ThreadState* s, uint64_t ip);
 // Trace stops in front of `ip` (FUP, TIP.PGD), or behind a branch when ip is 0 (TIP.PGD).
 void disable_at(ThreadState* s, uint64_t ip);

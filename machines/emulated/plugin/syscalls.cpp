@@ -95,8 +95,10 @@ void on_syscall(qemu_plugin_id_t, unsigned, int64_t number, uint64_t a1, uint64_
     case SYS_execveat:
       replace_program(s, static_cast<int>(a1), a2, a3, a4, static_cast<int>(a5));
       break;
-    case SYS_exit:
     case SYS_exit_group:
+      s->group_exit.store(1);
+      [[fallthrough]];
+    case SYS_exit:
       finish_thread(s);
       break;
     default:

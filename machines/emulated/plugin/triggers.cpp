@@ -39,6 +39,7 @@ void fire(ThreadState* s, uint32_t index, uint64_t ip) {
     s->paused = 1;
   }
   write_sample(s, index, ip);
+  if (action == Action::snapshot) snapshot(s, ip, g.triggers[index].snapshot_size);
   if (action == Action::resume && s->paused != 0 && g.session->windows.fetch_add(1) < g.config.window_limit) {
     s->paused = 0;
     ++s->windows;
@@ -149,5 +150,5 @@ extern "C" __attribute__((visibility("hidden"))) void tracectl_on_insn(unsigned,
   if (s == nullptr || thread_of(s)->dead) return;
   const auto ip = reinterpret_cast<uint64_t>(data);
   hit_sites(s, ip, nullptr, env);
-  if (s->enabled == 0 && s->paused == 0) enable_at(s, ip);
+  if (s->enabled == 0 && s->paused == 0 && may_go_on(s)) enable_at(s, ip);
 }

@@ -142,3 +142,10 @@ TEST_CASE("consuming an AUX buffer moves its tail only") {
   CHECK(buffer.readable().offset == 20);
   CHECK(buffer.readable().size() == 10);
 }
+
+TEST_CASE("an AUX buffer whose tail is ahead of its head gives nothing yet") {
+  Memory m;  // ring mode: the writer set the tail of its next snapshot, its head is still to come
+  m.page.aux_head = 40;
+  m.page.aux_tail = 100;
+  CHECK(AuxBuffer(&m.page, m.bytes.data(), kSize).readable().size() == 0);
+}
