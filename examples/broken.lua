@@ -1,0 +1,4 @@
+-- SPDX-License-Identifier: MIT
+-- Cannot be parsed: the table is never closed.
+local words = {"trace", "packet",
+print(#words)
