@@ -77,8 +77,8 @@ void resolve_pages(ResolveContext& c) {
     const auto cap = pmu->second.caps.find("topa_multiple_entries");
     single_range = cap != pmu->second.caps.end() && cap->second == "0";
   }
-  c.out.buffer.pages = in.pages.value_or(!c.emulated() && single_range ? BufferPages::contiguous : BufferPages::scatter);
-  if (c.emulated() && in.pages) c.note("pages has no effect on the emulated machine: its buffers are shared memory");
+  const bool one_range = c.emulated() || single_range;  // the emulated machine's memory is contiguous unless asked for
+  c.out.buffer.pages = in.pages.value_or(one_range ? BufferPages::contiguous : BufferPages::scatter);
   if (!c.emulated() && single_range && in.pages && *in.pages == BufferPages::scatter)
     c.diagnostics.unsupported(in.pages.at, "this Intel PT takes one contiguous range only (no multi-entry ToPA)",
                               "pages = \"auto\" or \"contiguous\"");

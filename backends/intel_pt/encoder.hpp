@@ -25,7 +25,7 @@ struct PtWriter {
   uint64_t pos = 0;
   uint64_t limit = 0;    // at or beyond it the owner must look (PSB due, wakeup, full)
   uint64_t last_ip = 0;  // IP compression base
-  uint32_t tnt = 1;      // pending TNT bits behind a leading 1
+  uint64_t tnt = 1;      // pending TNT bits behind a leading 1, at most kLongTnt - 1
 };
 
 // Opcodes with IPBytes in bits 7:5.
@@ -37,22 +37,39 @@ inline void put16(uint8_t* p, uint16_t v) { std::memcpy(p, &v, 2); }
 inline void put64(uint8_t* p, uint64_t v) { std::memcpy(p, &v, 8); }
 }  // namespace detail
 
-// Writes out pending TNT bits as one short TNT packet (1 to 6 bits, oldest first).
+inline constexpr unsigned kLongTnt = 47;        // bits of a long TNT packet
+inline constexpr unsigned kShortsUpTo = 7 * 6;  // up to here short packets take fewer bytes
+
+namespace detail {
+// Long TNT: 02 a3 and 48 bits with the stop bit on top.
+inline void put_long_tnt(PtWriter& w) {
+  put64(at(w), 0xa302 | w.tnt << 16);
+  w.pos += 8;
+  w.tnt = 1;
+}
+}  // namespace detail
+
+// Writes out pending TNT bits, oldest first.
 inline void flush_tnt(PtWriter& w) {
   if (w.tnt == 1) return;
-  *detail::at(w) = static_cast<uint8_t>(w.tnt << 1);
+  unsigned left = 63 - static_cast<unsigned>(__builtin_clzll(w.tnt));
+  if (left > kShortsUpTo) return detail::put_long_tnt(w);
+  for (; left > 6; left -= 6) {
+    *detail::at(w) = static_cast<uint8_t>(0x80 | (w.tnt >> (left - 6) & 63) << 1);
+    w.pos += 1;
+  }
+  const uint64_t mask = (1ull << left) - 1;
+  *detail::at(w) = static_cast<uint8_t>(((mask + 1) | (w.tnt & mask)) << 1);
   w.pos += 1;
   w.tnt = 1;
 }
 
 // One conditional branch, or one compressed return (taken). True when a packet was written.
 inline bool add_tnt(PtWriter& w, bool taken) {
-  const uint32_t bits = (w.tnt << 1) | static_cast<uint32_t>(taken);
+  const uint64_t bits = (w.tnt << 1) | static_cast<uint64_t>(taken);
   w.tnt = bits;
-  if (__builtin_expect((bits & 64) == 0, 1)) return false;
-  *detail::at(w) = static_cast<uint8_t>(bits << 1);
-  w.pos += 1;
-  w.tnt = 1;
+  if (__builtin_expect(bits >> kLongTnt == 0, 1)) return false;
+  detail::put_long_tnt(w);
   return true;
 }
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <new>
 
 #include "core/clock.hpp"
@@ -18,17 +19,31 @@
 namespace tracectl::emulated {
 
 namespace {
+constexpr uint64_t kRegion = 64 * 1024;
+
+// Regions of 64 KiB or more, at most 64 of them, in an order that is not the ring's.
+void fill_topa(ThreadState& s, uint64_t aux_size) {
+  s.regions = static_cast<uint32_t>(std::clamp<uint64_t>(aux_size / kRegion, 1, std::size(s.topa)));
+  const unsigned bits = static_cast<unsigned>(std::bit_width(s.regions) - 1);
+  for (uint32_t i = 0; i < s.regions; ++i) {
+    uint32_t place = 0;  // i with its bits reversed, then all moved on by one
+    for (unsigned k = 0; k < bits; ++k) place |= (i >> k & 1) << (bits - 1 - k);
+    s.topa[i] = uint64_t{(place + 1) % s.regions} * (aux_size / s.regions);
+  }
+}
+
 std::span<const std::byte> bytes_of(const void* p, size_t n) { return {static_cast<const std::byte*>(p), n}; }
 }  // namespace
 
-Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t tid, uint64_t data_size, uint64_t aux_size) {
+Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t tid, uint64_t data_size, uint64_t aux_size,
+                                            bool scatter) {
   ThreadBuffers b;
   b.fd_ = Fd(memfd_create("tracectl-aux", MFD_CLOEXEC));
   const uint64_t size = kPageSize + data_size + kStateSize + aux_size;
   if (!b.fd_ || ftruncate(b.fd_.get(), static_cast<off_t>(size)) != 0)
     return fail_errno(fmt::format("making {} bytes of trace buffers for thread {}", size, tid),
                       "make [buffer] size smaller");
-  b.map_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, b.fd_.get(), 0);
+  b.map_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, b.fd_.get(), 0);  // its AUX part is mapped anew below
   if (b.map_ == MAP_FAILED) {
     b.map_ = nullptr;
     return fail_errno(fmt::format("mapping {} bytes of trace buffers for thread {}", size, tid),
@@ -44,7 +59,12 @@ Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t t
   page->data_size = data_size;
   page->aux_offset = kPageSize + data_size + kStateSize;
   page->aux_size = aux_size;
-  new (static_cast<char*>(b.map_) + kPageSize + data_size) ThreadState;
+  const uint64_t area = page->aux_offset;
+  auto* state = new (static_cast<char*>(b.map_) + kPageSize + data_size) ThreadState;
+  if (scatter) fill_topa(*state, aux_size);
+  if (!map_aux_ring(b.fd_.get(), *state, area, aux_size, static_cast<char*>(b.map_) + area))
+    return fail_errno(fmt::format("mapping {} regions of trace buffer for thread {}", state->regions, tid),
+                      "pages = \"contiguous\" needs fewer mappings (sysctl vm.max_map_count)");
   return b;
 }
 

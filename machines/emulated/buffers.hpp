@@ -15,7 +15,8 @@ namespace tracectl::emulated {
 
 class ThreadBuffers {
  public:
-  static Result<ThreadBuffers> create(uint32_t idx, int32_t pid, int32_t tid, uint64_t data_size, uint64_t aux_size);
+  static Result<ThreadBuffers> create(uint32_t idx, int32_t pid, int32_t tid, uint64_t data_size, uint64_t aux_size,
+                                      bool scatter = false);
   ThreadBuffers(ThreadBuffers&&) noexcept;
   ThreadBuffers& operator=(ThreadBuffers&&) = delete;
   ~ThreadBuffers();

@@ -12,10 +12,16 @@
 //   0             struct perf_event_mmap_page   (data_head, aux_head, ... as the kernel has them)
 //   page          data ring, data_size bytes
 //   page + data   ThreadState                   (kStateSize bytes)
-//   ... + state   AUX ring, aux_size bytes      (the plugin maps it twice in a row)
+//   ... + state   AUX area, aux_size bytes      (the plugin maps the ring twice in a row)
+//
+// The AUX ring is the AUX area's regions in the order of ThreadState::topa: a table of physical
+// addresses as Intel PT's ToPA is, with the file offset as address. pages = contiguous is one region
+// (single-range output); scatter has several, none where the ring's order would put it.
 //
 // Source: include/uapi/linux/perf_event.h; unix(7), memfd_create(2), futex(2).
 #pragma once
+
+#include <sys/mman.h>
 
 #include <atomic>
 #include <cstdint>
@@ -69,6 +75,8 @@ struct alignas(64) ThreadState {
   uint32_t stopped = 0;                     // on_full: why no trace is written while the buffer has no room
   uint64_t overflows = 0;                   // on_full = drop: OVF packets
   uint64_t snapshots = 0;                   // mode = ring: times that the ring was kept
+  uint32_t regions = 1;                     // of the AUX ring, each aux_size / regions bytes
+  uint64_t topa[64] = {};                   // their offsets in the AUX area, in the ring's order
   uint32_t calls = 0;                       // return compression: entries in `returns`, at most kReturnDepth
   uint32_t calls_top = 0;
   void* owner = nullptr;  // Thread; only the plugin follows it
@@ -76,6 +84,16 @@ struct alignas(64) ThreadState {
 };
 inline constexpr uint32_t kReturnDepth = 32;
 static_assert(sizeof(ThreadState) <= kStateSize);
+
+// Maps the AUX ring once at `to` (aux_size bytes of address space), region by region.
+[[nodiscard]] inline bool map_aux_ring(int fd, const ThreadState& s, uint64_t area, uint64_t aux_size, char* to) {
+  const uint64_t size = aux_size / s.regions;
+  for (uint32_t i = 0; i < s.regions; ++i)
+    if (mmap(to + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+             static_cast<off_t>(area + s.topa[i])) == MAP_FAILED)
+      return false;
+  return true;
+}
 
 enum class Request : uint32_t { hello = 1, thread = 2, module = 3 };
 

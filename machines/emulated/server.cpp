@@ -155,7 +155,8 @@ std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memo
   follow_process(request.h.pid, peer);
   const uint64_t aux_size = aux_size_for_next();
   ThreadReply reply{next_idx_, 0, plan_.buffer.data_size, aux_size};
-  auto made = ThreadBuffers::create(next_idx_, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size);
+  auto made = ThreadBuffers::create(next_idx_, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size,
+                                    plan_.buffer.pages == BufferPages::scatter);
   if (!made) reply.refused = 1;
   if (made) {
     if (aux_size < plan_.buffer.aux_size) ++smaller_buffers_;

@@ -104,6 +104,22 @@ def never_full(bench):
     equal("instructions", len(piece), len(sequence))
 
 
+def pages(bench):
+    """One range, or regions in an order of their own: the same trace, also where it wraps."""
+    for mode in ("full", "ring"):
+        seen = {}
+        for layout in ("contiguous", "scatter"):
+            path = plan(bench, mode=mode, size="256KiB", pages=layout)
+            capture = bench.trace([bench.program("ring"), "1", "1500000"], [path])
+            info = bench.clean_info(capture)
+            seen[layout] = info["instructions"]
+            need(info["bytes"] > (250 if mode == "ring" else 400) * 1024, "it wraps:", info["bytes"])
+            if mode == "ring":
+                perf_agrees(bench, capture, info["instructions"])
+        if mode == "full":
+            equal("instructions", seen["scatter"], seen["contiguous"])
+
+
 def crash(bench):
     """A crash is kept on request, to the last executed branch; another thread's exit is no crash."""
     options = [*ERROR, "--snapshot-on", "crash"]
@@ -183,4 +199,4 @@ def drop(bench):
 
 
 if __name__ == "__main__":
-    main({"snapshots": [snapshots, size, at_end, never_full], "moments": [crash, by_signal], "full": [stop, drop]})
+    main({"snapshots": [snapshots, size, at_end, never_full, pages], "moments": [crash, by_signal], "full": [stop, drop]})

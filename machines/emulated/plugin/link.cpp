@@ -103,26 +103,24 @@ ssize_t exchange(const void* request, size_t request_size, void* reply, size_t r
 
 RequestHeader header(Request what) { return {what, kProtocolVersion, static_cast<int32_t>(getpid()), gettid_now()}; }
 
-// The AUX ring behind the state, mapped twice in a row.
-uint8_t* map_aux(int fd, uint64_t offset, uint64_t size) {
+// The AUX ring, mapped twice in a row.
+uint8_t* map_aux(int fd, const ThreadState& s, uint64_t area, uint64_t size) {
   void* room = mmap(nullptr, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return nullptr;
-  auto* at = static_cast<uint8_t*>(room);
-  for (int i = 0; i < 2; ++i) {
-    if (mmap(at + static_cast<uint64_t>(i) * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-             static_cast<off_t>(offset)) == MAP_FAILED) {
-      munmap(room, 2 * size);
-      return nullptr;
-    }
-  }
-  return at;
+  auto* at = static_cast<char*>(room);
+  if (map_aux_ring(fd, s, area, size, at) && map_aux_ring(fd, s, area, size, at + size)) return static_cast<uint8_t*>(room);
+  munmap(room, 2 * size);
+  return nullptr;
 }
 
 Thread* map_thread(int fd, const ThreadReply& reply) {
   auto* t = new Thread;
   t->map_size = kPageSize + reply.data_size + kStateSize;
   t->map = mmap(nullptr, t->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  uint8_t* aux = t->map == MAP_FAILED ? nullptr : map_aux(fd, t->map_size, reply.aux_size);
+  const auto state_at = kPageSize + reply.data_size;
+  uint8_t* aux = nullptr;
+  if (t->map != MAP_FAILED)
+    aux = map_aux(fd, *reinterpret_cast<ThreadState*>(static_cast<char*>(t->map) + state_at), t->map_size, reply.aux_size);
   if (aux == nullptr) {
     if (t->map != MAP_FAILED) munmap(t->map, t->map_size);
     delete t;

@@ -6,8 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
+#include <string>
 #include <vector>
 
 using namespace tracectl::intel_pt;
@@ -95,11 +97,11 @@ pt_packet single(Write write, uint64_t last_ip = 0) {
 
 }  // namespace
 
-TEST_CASE("A TNT packet holds one to six bits, the oldest highest") {
+TEST_CASE("A short TNT packet holds one to six bits, the oldest highest") {
   for (int length = 1; length <= 6; ++length)
     for (unsigned bits = 0; bits < (1u << length); ++bits) {
       const pt_packet p = single([&](PtWriter& w) {
-        for (int i = length - 1; i >= 0; --i) REQUIRE(add_tnt(w, ((bits >> i) & 1) != 0) == (length == 6 && i == 0));
+        for (int i = length - 1; i >= 0; --i) REQUIRE_FALSE(add_tnt(w, ((bits >> i) & 1) != 0));
         flush_tnt(w);
       });
       REQUIRE(p.type == ppt_tnt_8);
@@ -108,16 +110,25 @@ TEST_CASE("A TNT packet holds one to six bits, the oldest highest") {
     }
 }
 
-TEST_CASE("The seventh TNT bit begins a new packet") {
-  Ring ring;
-  for (int i = 0; i < 7; ++i) add_tnt(ring.writer, i == 6);
-  REQUIRE(ring.writer.pos == 1);
-  flush_tnt(ring.writer);
-  const auto packets = packets_of(ring.bytes());
-  REQUIRE(packets.size() == 2);
-  REQUIRE(packets[0].payload.tnt.payload == 0);
-  REQUIRE(packets[1].payload.tnt.bit_size == 1);
-  REQUIRE(packets[1].payload.tnt.payload == 1);
+TEST_CASE("TNT bits of any number come out in order, in the fewest bytes") {
+  for (unsigned length = 1; length <= 100; ++length)
+    for (const uint64_t seed : {0ull, ~0ull, 0x5a17c0ffee5eedull, 0x123456789abcdefull}) {
+      Ring ring;
+      std::string wanted, got;
+      unsigned longs = 0;
+      for (unsigned i = 0; i < length; ++i) {
+        const bool taken = (seed >> (i % 64) & 1) != 0;
+        wanted += taken ? '1' : '0';
+        longs += add_tnt(ring.writer, taken) ? 1 : 0;
+      }
+      flush_tnt(ring.writer);
+      for (const auto& p : packets_of(ring.bytes()))
+        for (int i = p.payload.tnt.bit_size - 1; i >= 0; --i) got += (p.payload.tnt.payload >> i & 1) != 0 ? '1' : '0';
+      REQUIRE(got == wanted);
+      REQUIRE(longs == length / 47);
+      const unsigned rest = length % 47;
+      REQUIRE(ring.writer.pos == 8 * longs + std::min(8u, (rest + 5) / 6));
+    }
 }
 
 TEST_CASE("Flushing without TNT bits writes nothing") {
