@@ -24,7 +24,8 @@ constexpr const char* kFooter =
     "  tracectl run -- ./app                                      trace all of it\n"
     "The capture is the directory tracectl.data (an older one moves to tracectl.data.old).\n"
     "Exit code: the command's own (126 and 127 when it cannot be started, 128+N after signal N);\n"
-    "1 to 3 when tracectl refuses before the command starts; 4 with --fail-on-loss when trace was lost.";
+    "1 to 3 when tracectl refuses before the command starts; 1 when the capture cannot be written any more\n"
+    "(the command runs on untraced to its end); 4 with --fail-on-loss when trace was lost.";
 
 struct RunVerbOptions {
   PlanOptions plan;
@@ -100,12 +101,19 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   const auto finder = module_finder(plan, found);
   emulated::RunOptions run_options;
   if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
+  bool said_failure = false;
+  run_options.failed = [&](const Error& error) {
+    said_failure = true;
+    report_error(error);
+    fmt::print(stderr, "tracectl: the program runs on untraced; {} ends here, and can be read up to here\n", options.output);
+  };
   Result<emulated::Outcome> outcome = [&] {
     Progress progress(!options.quiet);
     run_options.progress = [&](uint64_t bytes, size_t processes) { progress.show(bytes, processes); };
     return emulated::run_emulated(plan, loaded.host, finder, *writer, run_options);
   }();
-  if (!outcome) return tl::unexpected<Error>(outcome.error());
+  if (!outcome)
+    return said_failure ? Result<int>(static_cast<int>(outcome.error().kind)) : tl::unexpected<Error>(outcome.error());
   if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
   auto summary = summarize(plan, loaded.host, *writer, &*outcome);
   summary.exit_status = status_of(*outcome);

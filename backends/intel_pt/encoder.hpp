@@ -11,6 +11,7 @@
 // Source: Intel SDM vol. 3, chapter "Intel Processor Trace", section "Packet Definitions".
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -35,14 +36,21 @@ namespace detail {
 inline uint8_t* at(const PtWriter& w) { return w.base + (w.pos & w.mask); }
 inline void put16(uint8_t* p, uint16_t v) { std::memcpy(p, &v, 2); }
 inline void put64(uint8_t* p, uint64_t v) { std::memcpy(p, &v, 8); }
+// The bits are in the ring. A program that is killed between the two stores has lost its last
+// bits; in the other order they would stand there twice. The fence binds the compiler alone:
+// x86 keeps the order of stores.
+inline void commit_tnt(PtWriter& w) {
+  w.tnt = 1;
+  std::atomic_signal_fence(std::memory_order_release);
+  w.pos += 1;
+}
 }  // namespace detail
 
 // Writes out pending TNT bits as one short TNT packet (1 to 6 bits, oldest first).
 inline void flush_tnt(PtWriter& w) {
   if (w.tnt == 1) return;
   *detail::at(w) = static_cast<uint8_t>(w.tnt << 1);
-  w.pos += 1;
-  w.tnt = 1;
+  detail::commit_tnt(w);
 }
 
 // One conditional branch, or one compressed return (taken). True when a packet was written.
@@ -51,8 +59,7 @@ inline bool add_tnt(PtWriter& w, bool taken) {
   w.tnt = bits;
   if (__builtin_expect((bits & 64) == 0, 1)) return false;
   *detail::at(w) = static_cast<uint8_t>(bits << 1);
-  w.pos += 1;
-  w.tnt = 1;
+  detail::commit_tnt(w);
   return true;
 }
 

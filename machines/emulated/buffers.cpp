@@ -86,9 +86,11 @@ void ThreadBuffers::wake() const {
 Result<> ThreadBuffers::complete(capture::Writer& writer) const {
   const ThreadState& s = state();
   std::vector<uint8_t> tail;
-  const uint64_t unpublished = std::min(s.pt.pos - s.published, aux_size_);
+  // From aux_head, not from s.published: the thread may have died between the two.
+  const uint64_t drained = static_cast<const perf_event_mmap_page*>(map_)->aux_head;
+  const uint64_t unpublished = std::min(s.pt.pos - drained, aux_size_);
   const auto* aux = static_cast<const uint8_t*>(map_) + kPageSize + data_size_ + kStateSize;
-  for (uint64_t i = 0; i < unpublished; ++i) tail.push_back(aux[(s.published + i) & (aux_size_ - 1)]);
+  for (uint64_t i = 0; i < unpublished; ++i) tail.push_back(aux[(drained + i) & (aux_size_ - 1)]);
   std::array<uint8_t, 256> last{};
   intel_pt::PtWriter w = s.pt;
   w.base = last.data();
@@ -103,9 +105,9 @@ Result<> ThreadBuffers::complete(capture::Writer& writer) const {
   char record[96];
   if (!tail.empty()) {
     sid.id = kLeaderId;
-    const size_t n = perf::build_aux(record, sizeof record, sid, s.published, tail.size(), 0);
+    const size_t n = perf::build_aux(record, sizeof record, sid, drained, tail.size(), 0);
     if (auto r = writer.records(bytes_of(record, n)); !r) return r;
-    if (auto r = writer.aux(idx_, tid_, -1, s.published, bytes_of(tail.data(), tail.size())); !r) return r;
+    if (auto r = writer.aux(idx_, tid_, -1, drained, bytes_of(tail.data(), tail.size())); !r) return r;
   }
   sid.id = kSidebandId;
   sid.time += 1;
