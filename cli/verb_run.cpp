@@ -114,10 +114,11 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   }();
   if (!outcome)
     return said_failure ? Result<int>(static_cast<int>(outcome.error().kind)) : tl::unexpected<Error>(outcome.error());
-  if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
   auto summary = summarize(plan, loaded.host, *writer, &*outcome);
   summary.exit_status = status_of(*outcome);
+  // In this order: a data file that is finished has its totals beside it.
   if (auto r = writer->side_file("capture.json", capture_json(summary)); !r) return tl::unexpected<Error>(r.error());
+  if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
   if (!outcome->traced)
     return fail(
         fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),
