@@ -86,7 +86,7 @@ std::string type_hint(const std::string& key, const std::string& values, const V
 
 std::string meant_word(const std::string& word, const std::vector<std::string>& names) {
   const auto known = [&](const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); };
-  const std::string small = lower(word);
+  std::string small = lower(word);
   if (known(small)) return small;
   for (const Synonym& synonym : kSynonyms)
     if (small == synonym.word && known(synonym.ours)) return synonym.ours;

@@ -224,7 +224,7 @@ const std::vector<std::string> kTraceTables = {"intel_pt", "coresight"};
 
 std::string unknown_key_hint(const Entry& entry, std::vector<std::string> names, const std::vector<std::string>& tables) {
   const bool is_key = entry.value.kind != Value::Kind::table && entry.value.kind != Value::Kind::array;
-  const std::string elsewhere = elsewhere_hint(entry.key);
+  std::string elsewhere = elsewhere_hint(entry.key);
   if (!elsewhere.empty() && (is_key || entry.key == "command" || entry.key == "filter")) return elsewhere;
   const std::string near = nearest(entry.key, names);
   if (near == "window" || near == "trigger") return fmt::format("did you mean [[{}]]?", near);
