@@ -76,6 +76,9 @@ int parse_and_run(CLI::App& app, int argc, char** argv, const VerbRun& run) {
 int main(int argc, char** argv) {
   using namespace tracectl::cli;
   std::signal(SIGPIPE, SIG_DFL);  // `tracectl script | head` ends quietly
+  // A capture at `ulimit -f` is an error to tell (EFBIG), no death. A handler, not SIG_IGN: the traced program must not
+  // inherit it.
+  std::signal(SIGXFSZ, [](int) {});
   CLI::App app{"tracectl: hardware instruction trace by plan (Intel PT, CoreSight), with or without trace hardware",
                "tracectl"};
   app.set_version_flag("--version", "tracectl " TRACECTL_VERSION);
@@ -91,5 +94,6 @@ int main(int argc, char** argv) {
   add_report(app, run);
   add_script(app, run);
   add_export(app, run);
+  add_repair(app, run);
   return parse_and_run(app, argc, argv, run);
 }

@@ -12,6 +12,8 @@
 namespace tracectl::cli {
 namespace {
 
+constexpr const char* kCpuid = "GenuineIntel,6,85,4";  // any model without errata decodes what the encoder writes
+
 std::string bytes_of_hex(const std::string& hex) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; };
   std::string out;
@@ -53,7 +55,7 @@ capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string&
   setup.aux_info = intel_pt::aux_info(info);
   setup.trace_clock = monotonic_ns;
   setup.command_line = plan.command;
-  setup.cpuid = "GenuineIntel,6,85,4";  // any model without errata decodes what the encoder writes
+  setup.cpuid = kCpuid;
   setup.plan_text = plan.source_text;
   return setup;
 }
@@ -75,6 +77,7 @@ capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& hos
   s.plan = &plan;
   s.host = &host;
   s.command = plan.command;
+  s.cpuid = kCpuid;
   for (size_t i = 0; i < plan.triggers.size(); ++i) s.event_ids.push_back({emulated::kTriggerId + i});
   s.loss = writer.loss();
   s.trace_bytes = writer.aux_bytes();

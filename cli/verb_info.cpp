@@ -105,6 +105,8 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   const LossTotals loss = all_loss(capture, totals);
   out.line(fmt::format("loss      {}", loss.any() ? "yes:" : "none"));
   print_loss(loss, out);
+  if (!reader.finished() && !reader.directory().empty())
+    out.line("unfinished: still being recorded, or its recorder was killed; for perf: tracectl repair " + reader.path());
 }
 
 int info(const Options& options) {

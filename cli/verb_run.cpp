@@ -28,7 +28,8 @@ constexpr const char* kFooter =
     "In ring mode SIGUSR2 to tracectl takes a snapshot of every thread.\n"
     "The capture is the directory tracectl.data (an older one moves to tracectl.data.old).\n"
     "Exit code: the command's own (126 and 127 when it cannot be started, 128+N after signal N);\n"
-    "1 to 3 when tracectl refuses before the command starts; 4 with --fail-on-loss when trace was lost.";
+    "1 to 3 when tracectl refuses before the command starts; 1 when the capture cannot be written any more\n"
+    "(the command runs on untraced to its end); 4 with --fail-on-loss when trace was lost.";
 
 struct RunVerbOptions {
   PlanOptions plan;
@@ -111,17 +112,25 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   const auto finder = module_finder(plan, found);
   emulated::RunOptions run_options;
   if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
+  bool said_failure = false;
+  run_options.failed = [&](const Error& error) {
+    said_failure = true;
+    report_error(error);
+    fmt::print(stderr, "tracectl: the program runs on untraced; {} ends here, and can be read up to here\n", options.output);
+  };
   Result<emulated::Outcome> outcome = [&] {
     Progress progress(!options.quiet);
     run_options.say = [](const std::string& text) { fmt::print(stderr, "tracectl: {}\n", text); };
     run_options.progress = [&](uint64_t bytes, size_t processes) { progress.show(bytes, processes); };
     return emulated::run_emulated(plan, loaded.host, finder, *writer, run_options);
   }();
-  if (!outcome) return tl::unexpected<Error>(outcome.error());
-  if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
+  if (!outcome)
+    return said_failure ? Result<int>(static_cast<int>(outcome.error().kind)) : tl::unexpected<Error>(outcome.error());
   auto summary = summarize(plan, loaded.host, *writer, &*outcome);
   summary.exit_status = status_of(*outcome);
+  // In this order: a data file that is finished has its totals beside it.
   if (auto r = writer->side_file("capture.json", capture_json(summary)); !r) return tl::unexpected<Error>(r.error());
+  if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
   if (!outcome->traced)
     return fail(
         fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),

@@ -43,6 +43,47 @@ void lint_actions(ResolveContext& c) {
                         "add a trigger with do = \"resume\", or start = \"running\"");
 }
 
+namespace {
+
+std::string event_of(const PlanWindow& w) {
+  if (w.function) return "function " + *w.function;
+  if (w.syscall) return "syscall " + *w.syscall;
+  return w.from && w.to ? *w.from + " .. " + *w.to : "";
+}
+
+bool always_acts(const PlanTrigger& t) {
+  return t.on && t.action && !t.filter.written() && !t.access.written() && !t.len.written() && !t.limit &&
+         t.period.value_or(1) == 1;
+}
+
+}  // namespace
+
+// Copies of a line that was to be changed: they do nothing, or undo each other.
+void lint_duplicates(ResolveContext& c) {
+  const auto& windows = c.plan.windows;
+  for (size_t i = 0; i < windows.size(); ++i)
+    for (size_t k = 0; k < i && !event_of(windows[i]).empty(); ++k)
+      if (event_of(windows[k]) == event_of(windows[i])) {
+        c.diagnostics.error(windows[i].at, fmt::format("this window is there already, in line {}", windows[k].at.line),
+                            "one of the two is enough");
+        break;
+      }
+  const auto& triggers = c.plan.triggers;
+  for (size_t i = 0; i < triggers.size(); ++i)
+    for (size_t k = 0; k < i && always_acts(triggers[i]); ++k)
+      if (always_acts(triggers[k]) && *triggers[k].on == *triggers[i].on && *triggers[k].action != Action::snapshot &&
+          *triggers[i].action != Action::snapshot) {
+        const bool same = *triggers[k].action == *triggers[i].action;
+        c.diagnostics.error(
+            triggers[i].on.at,
+            fmt::format(fmt::runtime(same ? "this trigger is there already, in line {}"
+                                          : "every hit of this event would both resume and pause: see line {}"),
+                        triggers[k].at.line),
+            same ? "one of the two is enough" : "for a function from entry to return, use a [[window]]");
+        break;
+      }
+}
+
 // x86 has four debug registers; the fifth breakpoint of a task is refused with ENOSPC.
 // Source: Intel SDM volume 3B, 18.2 (DR0 to DR3).
 void lint_breakpoints(ResolveContext& c) {

@@ -72,18 +72,30 @@ Value convert(const Origin& origin, const toml::node& node) {
 }
 
 // The library says "Error while parsing THING: DETAIL"; the detail is what a reader needs.
-std::string in_our_words(std::string_view text) {
+std::string in_our_words(std::string_view text, bool unclosed) {
   constexpr std::string_view kTwice = "cannot redefine existing";
   if (text.find(kTwice) != std::string_view::npos) {  // the library goes on about types
     const size_t quote = std::min(text.find('\''), text.size());
     const std::string_view name = text.substr(quote, text.find('\'', quote + 1) - quote + 1);
     return fmt::format("{} is there already", name);
   }
+  if (text.find("unescaped control characters") != std::string_view::npos)
+    return unclosed ? "the closing quote of this string is missing" : "a control character stands in this string";
+  if (text.find("could not determine value type") != std::string_view::npos) return "what stands behind the = is no value";
   std::string out(text.substr(0, text.find('\n')));
   constexpr std::string_view kPrefix = "Error while parsing ";
   if (out.compare(0, kPrefix.size(), kPrefix) == 0) out = "in this " + out.substr(kPrefix.size());
   if (!out.empty() && out[0] >= 'A' && out[0] <= 'Z') out[0] = static_cast<char>(out[0] - 'A' + 'a');
   return out;
+}
+
+// The place is behind the last character of its line.
+bool at_line_end(const SourceText& source, const SourceRef& at) {
+  std::string_view line = source.text;
+  for (unsigned i = 1; i < at.line; ++i) line.remove_prefix(std::min(line.size(), line.find('\n') + 1));
+  line = line.substr(0, line.find_first_of("\r\n"));
+  return at.column >
+         static_cast<unsigned>(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 // More would be noise: past this many the text is hardly a plan.
@@ -159,26 +171,62 @@ std::optional<Document> parse_toml(const Source& text, Diagnostics& diagnostics)
     const std::string hint = repair.hint(at.line);
     if (!repair.set_aside(at.line)) continue;
     ++errors;
-    diagnostics.error(at, "not TOML: " + in_our_words(error.description()), hint);
+    diagnostics.error(at, "not TOML: " + in_our_words(error.description(), at_line_end(*source, at)), hint);
   }
   return std::nullopt;
 }
 
+namespace {
+
+// Bytes of the string that one written character stands for, and the columns that it takes.
+struct Written {
+  size_t bytes = 1, value_bytes = 1;
+  unsigned columns = 1;
+};
+
+size_t utf8_size(unsigned char lead) { return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4; }
+
+Written written_at(std::string_view text, bool escapes) {
+  if (!escapes || text[0] != '\\')
+    return {utf8_size(static_cast<unsigned char>(text[0])), utf8_size(static_cast<unsigned char>(text[0])), 1};
+  const size_t digits = text.size() > 1 && text[1] == 'u' ? 4 : text.size() > 1 && text[1] == 'U' ? 8 : 0;
+  if (digits == 0) return {2, 1, 2};
+  unsigned code = 0;
+  for (const char c : text.substr(2, digits))
+    code = code * 16 + static_cast<unsigned>(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+  return {2 + digits, code < 0x80 ? 1u : code < 0x800 ? 2u : code < 0x10000 ? 3u : 4u, static_cast<unsigned>(2 + digits)};
+}
+
+// Columns from the opening quote to byte `offset` of the string's value; 0: the line ends before.
+unsigned columns_to(std::string_view written, unsigned offset) {
+  const bool escapes = written[0] == '"';
+  unsigned columns = 1;
+  size_t value = 0;
+  for (size_t at = 1; at < written.size() && value < offset;) {
+    const Written w = written_at(written.substr(at), escapes);
+    at += w.bytes;
+    value += w.value_bytes;
+    columns += w.columns;
+  }
+  return value < offset ? 0 : columns;
+}
+
+}  // namespace
+
 SourceRef inside(const SourceRef& value_at, const std::string& text, unsigned offset, unsigned length) {
-  if (value_at.source == nullptr) return value_at;
+  if (value_at.source == nullptr || value_at.column == 0) return value_at;
   std::string_view line = value_at.source->text;
   for (unsigned i = 1; i < value_at.line; ++i) line.remove_prefix(std::min(line.size(), line.find('\n') + 1));
   line = line.substr(0, line.find('\n'));
-  // Columns are code points, offsets are bytes: exact only while the line is ASCII.
-  const bool ascii = std::all_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  if (!ascii || value_at.column == 0 || value_at.column - 1 > line.size()) return value_at;
-  const std::string_view written = line.substr(value_at.column - 1);
-  for (unsigned quote : {1u, 0u}) {  // a plan's string is quoted, an option's text is not
-    if (quote == 1 && (written.empty() || (written[0] != '"' && written[0] != '\''))) continue;
-    if (written.substr(std::min<size_t>(quote, written.size()), text.size()) == text)
-      return value_at.at_offset(quote + offset, length);
-  }
-  return value_at;
+  for (unsigned i = 1; i < value_at.column && !line.empty(); ++i)
+    line.remove_prefix(std::min(line.size(), utf8_size(static_cast<unsigned char>(line[0]))));
+  const bool quoted = !line.empty() && (line[0] == '"' || line[0] == '\'');
+  // A plan's string is quoted, an option's text is not. Text in three quotes may span lines: the value as a whole.
+  if (!quoted) return line.substr(0, text.size()) == text ? value_at.at_offset(offset, length) : value_at;
+  if (line.size() > 2 && line[1] == line[0] && line[2] == line[0]) return value_at;
+  const unsigned begin = columns_to(line, offset), end = columns_to(line, offset + length);
+  if (begin == 0) return value_at;
+  return value_at.at_offset(begin, end > begin ? end - begin : length);
 }
 
 }  // namespace tracectl

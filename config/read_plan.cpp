@@ -6,6 +6,7 @@
 #include <array>
 #include <string_view>
 
+#include "config/hints.hpp"
 #include "config/parse.hpp"
 #include "config/value.hpp"
 #include "core/units.hpp"
@@ -29,15 +30,20 @@ struct Context {
 
   void wrong_type(const Value& v, const std::string& hint = {}) {
     if (v.kind == Value::Kind::unreadable) return;  // its syntax error says so
-    diagnostics.error(v.at, fmt::format("{} is {}, not {}", key, values, name_of(v.kind)), hint);
+    diagnostics.error(v.at, fmt::format("{} is {}, not {}", key, values, name_of(v.kind)),
+                      hint.empty() ? type_hint(key, values, v) : hint);
   }
 };
 
 void read(Context& c, const Value& v, Field<std::string>& out) {
   out = {{}, v.at};
   if (v.kind != Value::Kind::string) return c.wrong_type(v);
+  const std::array needed = {"on", "function", "syscall", "from", "to"};
   if (v.text.empty())
-    return c.diagnostics.error(v.at, fmt::format("{} is empty", c.key), "leave the key out for its default");
+    return c.diagnostics.error(v.at, fmt::format("{} is empty", c.key),
+                               std::find(needed.begin(), needed.end(), c.key) != needed.end()
+                                   ? "`tracectl new` prints a plan with examples of each"
+                                   : "leave the key out for its default");
   out = {v.text, v.at};
 }
 void read(Context& c, const Value& v, Field<bool>& out) {
@@ -47,7 +53,7 @@ void read(Context& c, const Value& v, Field<bool>& out) {
 }
 void read(Context& c, const Value& v, Field<std::vector<std::string>>& out) {
   out = {{}, v.at};
-  if (v.kind != Value::Kind::array) return c.wrong_type(v, "write it in brackets: [\"a\", \"b\"]");
+  if (v.kind != Value::Kind::array) return c.wrong_type(v);
   out = {std::vector<std::string>{}, v.at};
   for (const Value& item : v.items) {
     if (item.kind == Value::Kind::string)
@@ -64,8 +70,6 @@ void read_count(Context& c, const Value& v, Field<uint64_t>& out) {
 }
 void read_size(Context& c, const Value& v, Field<uint64_t>& out) {
   out = {{}, v.at};
-  if (v.kind == Value::Kind::integer && v.integer >= 0)
-    return c.wrong_type(v, fmt::format("write \"{}\"", print_size(static_cast<uint64_t>(v.integer))));
   if (v.kind != Value::Kind::string) return c.wrong_type(v);
   const auto size = parse_size(v.text);
   if (!size) return c.diagnostics.error(v.at, size.error().what, size.error().hint);
@@ -101,7 +105,7 @@ void read_choice(Context& c, const Value& v, const Choice<E> (&choices)[N], Fiel
       return;
     }
   }
-  const std::string near = nearest(v.text, names);
+  const std::string near = meant_word(v.text, names);
   c.diagnostics.error(v.at, fmt::format("{} is {}, not \"{}\"", c.key, c.values, v.text),
                       near.empty() ? "" : fmt::format("did you mean \"{}\"?", near));
 }
@@ -218,6 +222,18 @@ constexpr Key<PlanWindow> kWindow[] = {{"name", kText, set<&PlanWindow::name>},
 const std::vector<std::string> kTopTables = {"target", "trace", "buffer", "limits", "trigger", "window"};
 const std::vector<std::string> kTraceTables = {"intel_pt", "coresight"};
 
+std::string unknown_key_hint(const Entry& entry, std::vector<std::string> names, const std::vector<std::string>& tables) {
+  const bool is_key = entry.value.kind != Value::Kind::table && entry.value.kind != Value::Kind::array;
+  std::string elsewhere = elsewhere_hint(entry.key);
+  if (!elsewhere.empty() && (is_key || entry.key == "command" || entry.key == "filter")) return elsewhere;
+  const std::string near = nearest(entry.key, names);
+  if (near == "window" || near == "trigger") return fmt::format("did you mean [[{}]]?", near);
+  const bool is_table = std::find(tables.begin(), tables.end(), near) != tables.end();
+  if (!near.empty()) return fmt::format(fmt::runtime(is_table ? "did you mean [{}]?" : "did you mean \"{}\"?"), near);
+  std::sort(names.begin(), names.end());
+  return fmt::format("keys: {}", fmt::join(names, ", "));
+}
+
 template <class T, size_t N>
 void read_keys(Diagnostics& diagnostics, const std::string& table, const Value& v, const Key<T> (&keys)[N], T& out,
                const std::vector<std::string>& subtables = {}) {
@@ -229,12 +245,9 @@ void read_keys(Diagnostics& diagnostics, const std::string& table, const Value& 
       Context context{diagnostics, entry.key, key->values};
       key->read(context, entry.value, out);
     } else if (std::find(subtables.begin(), subtables.end(), entry.key) == subtables.end()) {
-      const std::string near = nearest(entry.key, names);
       const std::string where = table.empty() ? "at the top of a plan" : fmt::format("in [{}]", table);
-      std::sort(names.begin(), names.end());
-      diagnostics.error(
-          entry.key_at, fmt::format("unknown key \"{}\" {}", entry.key, where),
-          near.empty() ? fmt::format("keys: {}", fmt::join(names, ", ")) : fmt::format("did you mean \"{}\"?", near));
+      diagnostics.error(entry.key_at, fmt::format("unknown key \"{}\" {}", entry.key, where),
+                        unknown_key_hint(entry, names, subtables));
     }
   }
 }
@@ -291,7 +304,8 @@ std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, 
   plan.source = source;
   read_keys(diagnostics, "", *root, kTop, plan, kTopTables);
   if (document->complete && find_entry(*root, "plan") == nullptr)
-    diagnostics.error(root->at, "the plan does not say its language version", "write plan = 1 as the first line");
+    diagnostics.error(root->at, "the plan does not say its language version",
+                      "write plan = 1 as the first line (`tracectl new` prints a whole plan)");
   if (const Value* v = find_table(diagnostics, *root, "target", "target"))
     read_keys(diagnostics, "target", *v, kTarget, plan);
   if (const Value* v = find_table(diagnostics, *root, "trace", "trace")) {

@@ -140,6 +140,11 @@ struct Ends {
 };
 
 std::optional<Ends> function_ends(ResolveContext& c, const PlanWindow& in) {
+  if (const auto on = parse_on(*in.function); on && on->kind != TriggerKind::tracepoint && on->kind != TriggerKind::event) {
+    c.diagnostics.error(in.function.at, fmt::format("function = \"{}\" is an event, not a function", *in.function),
+                        fmt::format("write function = \"{}\"", (*in.function).substr((*in.function).find(':') + 1)));
+    return std::nullopt;
+  }
   const auto where = parse_function(*in.function);
   if (!where) {
     text_error(c, in.function, where.error());
@@ -148,12 +153,23 @@ std::optional<Ends> function_ends(ResolveContext& c, const PlanWindow& in) {
   return Ends{{"uprobe:" + *in.function, in.function.at}, {"uretprobe:" + *in.function, in.function.at}, *in.function};
 }
 
+// The event's name, a macro's name, a call: the system call that is meant.
+std::string meant_syscall(std::string name) {
+  if (const size_t colon = name.rfind(':'); colon != std::string::npos) name.erase(0, colon + 1);
+  for (const char* prefix : {"sys_enter_", "sys_exit_", "SYS_", "__NR_", "sys_"})
+    if (name.rfind(prefix, 0) == 0) name.erase(0, std::string_view(prefix).size());
+  name.erase(std::min(name.find('('), name.size()));
+  const SyscallInfo* info = find_syscall(name);
+  return info != nullptr ? info->name : nearest_syscall(name);
+}
+
 std::optional<Ends> syscall_ends(ResolveContext& c, const PlanWindow& in) {
   const SyscallInfo* info = find_syscall(*in.syscall);
   if (info == nullptr) {
-    const std::string near = nearest_syscall(*in.syscall);
+    const std::string near = meant_syscall(*in.syscall);
     c.diagnostics.error(in.syscall.at, fmt::format("no system call \"{}\"", *in.syscall),
-                        near.empty() ? "see man 2 syscalls" : fmt::format("did you mean \"{}\"?", near));
+                        near.empty() ? "the name alone, as in man 2 syscalls: syscall = \"openat\""
+                                     : fmt::format("did you mean \"{}\"?", near));
     return std::nullopt;
   }
   if (c.out.scope == Scope::user)
@@ -185,8 +201,9 @@ std::optional<Ends> window_ends(ResolveContext& c, const PlanWindow& in) {
   if (in.function) return function_ends(c, in);
   if (in.syscall) return syscall_ends(c, in);
   if (pair && (!in.from.written() || !in.to.written()))
-    c.diagnostics.error(in.at, fmt::format("this window has no {}", in.from.written() ? "to" : "from"),
-                        "from and to go together");
+    c.diagnostics.error(
+        in.at, fmt::format("this window has no {}", in.from.written() ? "to" : "from"),
+        fmt::format("add {} = \"EVENT\"; a lone resume or pause is a [[trigger]]", in.from.written() ? "to" : "from"));
   if (!in.from || !in.to) return std::nullopt;  // reported: missing, or a bad value
   if (*in.from == *in.to)
     c.diagnostics.error(in.to.at, "from and to are the same event: one hit cannot both resume and pause",

@@ -258,10 +258,25 @@ void Repair::blank(const Statement& statement) {
 std::string Repair::hint(unsigned line) const {
   if (line == 0 || line > lines_.size()) return {};
   const std::string_view text = lines_[line - 1];
+  if (trim(text).substr(0, 2) == "//" || trim(text).substr(0, 1) == ";") return "a comment begins with #";
+  if (const auto last = trim(text); !last.empty() && last.back() == ';') return "a line ends without ;";
   const size_t equals = equals_of(text);
+  const size_t colon = text.find(':');
+  if (colon != std::string_view::npos && (equals == std::string_view::npos || equals == colon + 1))
+    return fmt::format("write {} = VALUE", trim(text.substr(0, colon)));
   if (equals == std::string_view::npos) return {};
-  const std::string_view value = trim(text.substr(equals + 1, text.find('#') - equals - 1));
+  std::string_view value = trim(text.substr(equals + 1, text.find('#') - equals - 1));
   if (value.empty()) return {};
+  const std::string_view key = trim(text.substr(0, equals));
+  if (value[0] == '=') return fmt::format("one = sets a value: {} = ...", key);
+  const bool yes = value == "yes" || value == "on" || value == "True" || value == "TRUE";
+  if (yes || value == "no" || value == "off" || value == "False" || value == "FALSE")
+    return fmt::format("write {} = {}", key, yes ? "true" : "false");
+  if (const size_t next = value.find("\", ");
+      next != std::string_view::npos && value.find('=', next) != std::string_view::npos)
+    return "one key a line, without commas";
+  if (value.find('"') != std::string_view::npos && value.find('\\') != std::string_view::npos)
+    return "a backslash stands in single quotes as it is: '...'";
   const bool word = std::any_of(value.begin(), value.end(), [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; });
   if (!word || value.find_first_of("\"'[]{}\\") != std::string_view::npos) return {};
   return fmt::format("strings stand in quotes: {} = \"{}\"", trim(text.substr(0, equals)), value);

@@ -21,7 +21,7 @@ enum class LossKind : uint8_t {
   undecodable,       // trace bytes that the decoder refused
   unknown_records,   // records of a type that this reader does not know
   untraced_program,  // a child that ran on untraced (other architecture, set-user-ID)
-  cut_file,          // the capture ends inside a record
+  cut_file,          // the capture ends inside a record, or its recorder was killed
 };
 inline constexpr size_t kLossKinds = 12;
 inline constexpr std::array<const char*, kLossKinds> kLossNames = {
@@ -41,7 +41,7 @@ inline constexpr std::array<const char*, kLossKinds> kLossMeanings = {
     "places in the trace that cannot be decoded",
     "kinds of records that this reader does not know",
     "programs or threads that ran untraced (other architecture, set-user-ID, no buffer left)",
-    "places where the capture is cut"};
+    "places where the capture is cut (tracectl was killed, or the file lacks its end)"};
 
 struct LossTotals {
   std::array<uint64_t, kLossKinds> count{};

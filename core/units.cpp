@@ -38,10 +38,30 @@ std::string_view meant_unit(std::string_view text, const Vocabulary& words) {
   return "";
 }
 
+// What somebody meant by a unit that is spelt in another way; "" when it is not.
+std::string other_spelling(std::string_view number, std::string_view unit, const Vocabulary& words) {
+  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+  for (const Unit& known : words.units)
+    if (known.name == unit) return fmt::format("write \"{}{}\", without a blank", number, unit);
+  if (unit == "\u00b5s" || unit == "\u03bcs") return fmt::format("write \"{}us\"", number);
+  if (unit == "TiB" || unit == "TB" || unit == "T") return "the largest unit is GiB";
+  if (unit == "m" && words.units.size() == std::size(kDurations))
+    return fmt::format("write \"{0}min\" for minutes, \"{0}ms\" for milliseconds", number);
+  if (unit.size() > 1 && unit.front() == ',') return "a fraction has a point, not a comma";
+  if (unit.size() > 1 && unit.front() == 'e' && unit[1] >= '0' && unit[1] <= '9')
+    return "write the number without an exponent";
+  if (unit.front() == 'x') return "write the number in decimal";
+  if (unit.find_first_of("0123456789") != std::string_view::npos)
+    return fmt::format("one number and one unit: {}", words.legal);
+  return {};
+}
+
 Result<uint64_t> unit_error(std::string_view text, std::string_view number, std::string_view unit, const Vocabulary& words) {
   if (unit.empty())
     return fail_usage(fmt::format("{} \"{}\" has no unit", words.noun, text),
                       fmt::format("write a unit: {}; for example \"{}\"", words.legal, words.example));
+  if (std::string hint = other_spelling(number, unit, words); !hint.empty())
+    return fail_usage(fmt::format("{} \"{}\": unknown unit \"{}\"", words.noun, text, unit), hint);
   const std::string_view meant = meant_unit(unit, words);
   return fail_usage(fmt::format("{} \"{}\": unknown unit \"{}\"", words.noun, text, unit),
                     meant.empty() ? fmt::format("units are {}", words.legal)
@@ -77,6 +97,12 @@ Result<uint64_t> parse(std::string_view text, const Vocabulary& words) {
   while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.'))
     dots += text[end++] == '.';
   const std::string_view number = text.substr(0, end), unit = text.substr(end);
+  if (text.size() > 1 && text[0] == '-' && std::isdigit(static_cast<unsigned char>(text[1])))
+    return fail_usage(fmt::format("{} \"{}\" is negative", words.noun, text),
+                      fmt::format("for example \"{}\"", words.example));
+  if (dots > 1 || (!number.empty() && number.front() == '.' && number.size() > 1))
+    return fail_usage(fmt::format("{} \"{}\" is not a number and a unit", words.noun, text),
+                      dots > 1 ? "a number has one point" : fmt::format("write \"0{}\"", text));
   if (number.empty() || dots > 1 || number.front() == '.' || number.back() == '.')
     return fail_usage(fmt::format("{} \"{}\" does not begin with a number", words.noun, text),
                       fmt::format("write a number and a unit, for example \"{}\"", words.example));

@@ -18,6 +18,8 @@ using Outcome = std::optional<TextError>;  // empty: fine
 
 constexpr size_t kMaxText = 255;  // MAX_FILTER_STR_VAL less the NUL
 constexpr unsigned kMaxNesting = 100;
+constexpr size_t kMaxNumber = 23;    // bytes of a number as it is written, sign and 0x included
+constexpr size_t kMaxFilter = 4095;  // a page less the NUL
 
 struct Relation {
   std::string_view text;
@@ -35,6 +37,9 @@ class Compiler {
   Compiler(std::string_view text, const std::vector<FilterFieldInfo>& fields) : text_(text), fields_(fields) {}
 
   tl::expected<FilterProgram, TextError> run() {
+    if (text_.size() > kMaxFilter)
+      return tl::unexpected<TextError>(
+          error(0, 1, fmt::format("a filter of {} bytes: the kernel takes {}", text_.size(), kMaxFilter)));
     skip();
     if (at_end())
       return tl::unexpected<TextError>(error(0, 1, "the filter is empty", "leave the key out to take every hit"));
@@ -235,6 +240,9 @@ class Compiler {
     if (word.empty()) return error(begin, 1, at_end() ? "the filter ends where a value should stand" : "expected a value");
     if (word == "CPUS")
       return error(begin, word.size(), "CPUS{} lists are not supported", "join compares: cpu == 0 || cpu == 1");
+    if (word.size() > kMaxNumber)
+      return error(begin, word.size(),
+                   fmt::format("a number of {} characters: the kernel takes {}", word.size(), kMaxNumber));
     if (!std::isdigit(static_cast<unsigned char>(word[0])) && word[0] != '-')
       return error(begin, word.size(), fmt::format("\"{}\" is not a number", word), "text needs quotes");
     if (field.is_text)

@@ -62,7 +62,9 @@ std::optional<uint64_t> number(std::string_view text) {
   return value;
 }
 
-// SYMBOL[+OFFSET]. A '+' that no number follows belongs to the name (operator+).
+bool is_operator(std::string_view before) { return before.size() >= 8 && before.find("operator") != std::string_view::npos; }
+
+// SYMBOL[+OFFSET]. In a name a '+' stands only behind `operator`, and a single ':' never does.
 Location parse_symbol(std::string_view text, size_t at, bool with_offset) {
   CodeLocation where;
   const size_t plus = text.rfind('+');
@@ -71,12 +73,22 @@ Location parse_symbol(std::string_view text, size_t at, bool with_offset) {
     if (offset && !with_offset)
       return bad(at + plus, text.size() - plus, "a return probe takes no offset",
                  "a function returns from wherever it does");
+    if (!offset && !is_operator(text.substr(0, plus)))
+      return bad(at + plus + 1, text.size() - plus - 1, fmt::format("\"{}\" is not an offset", text.substr(plus + 1)),
+                 "an offset is a number of bytes that fits in 64 bits: +16 or +0x10");
     if (offset) {
       where.offset = *offset;
       text = text.substr(0, plus);
     }
   }
   if (text.empty()) return bad(at, 1, "the symbol is missing");
+  if (const size_t colon = single_colon(text);
+      colon != std::string_view::npos && !is_operator(text) && text.find('(') == std::string_view::npos)
+    return bad(at, text.size(), fmt::format("\"{}\" is not a symbol", text),
+               "a source line is written breakpoint:OBJECT:FILE:LINE, for example breakpoint:app:src/parse.c:88");
+  if (text.size() > 2 && text.substr(text.size() - 2) == "()")
+    return bad(at + text.size() - 2, 2, "a symbol has no parentheses",
+               fmt::format("write {}", text.substr(0, text.size() - 2)));
   if (text.find_first_of(" \t") != std::string_view::npos && text.find('(') == std::string_view::npos &&
       text.find("operator") == std::string_view::npos)
     return bad(at, text.size(), fmt::format("\"{}\" is not a symbol", text));
@@ -180,7 +192,24 @@ std::string all_kinds() {
   return out;
 }
 
-tl::unexpected<TextError> unknown_kind(std::string_view word) {
+// Names of perf, bpftrace and others for our kinds, and forms that leave the kind out.
+std::string other_name(std::string_view text, std::string_view word) {
+  constexpr struct {
+    const char* word;
+    const char* ours;
+  } kNames[] = {{"tp", "tracepoint"},  {"t", "tracepoint"},      {"bp", "breakpoint"}, {"b", "breakpoint"},
+                {"mem", "breakpoint"}, {"hbreak", "breakpoint"}, {"u", "uprobe"},      {"ur", "uretprobe"},
+                {"k", "kprobe"},       {"kr", "kretprobe"},      {"e", "event"},       {"hardware", "event"}};
+  for (const auto& name : kNames)
+    if (word == name.word) return fmt::format("did you mean \"{}\"?", name.ours);
+  if (word == "syscalls" || word == "raw_syscalls") return fmt::format("write tracepoint:{}", text);
+  if (word.substr(0, 4) == "sys_") return fmt::format("write tracepoint:syscalls:{}", word);
+  return {};
+}
+
+tl::unexpected<TextError> unknown_kind(std::string_view text, std::string_view word) {
+  if (const std::string other = other_name(text, word); !other.empty())
+    return bad(0, word.size(), fmt::format("unknown trigger kind \"{}\"", word), other);
   std::vector<std::string> names;
   for (const auto& kind : kKinds) names.emplace_back(kind.name);
   const std::string near = nearest(word, names);
@@ -210,7 +239,7 @@ tl::expected<TriggerEvent, TextError> parse_on(std::string_view text) {
   const size_t colon = text.find(':');
   const std::string_view word = text.substr(0, colon);
   const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& k) { return word == k.name; });
-  if (kind == std::end(kKinds)) return unknown_kind(word);
+  if (kind == std::end(kKinds)) return unknown_kind(text, word);
   if (colon == std::string_view::npos)
     return bad(0, word.size(), fmt::format("\"{}\" says no place", word), fmt::format("write {}", kind->grammar));
   const std::string_view rest = text.substr(colon + 1);

@@ -11,6 +11,7 @@
 // Source: Intel SDM vol. 3, chapter "Intel Processor Trace", section "Packet Definitions".
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -35,33 +36,35 @@ namespace detail {
 inline uint8_t* at(const PtWriter& w) { return w.base + (w.pos & w.mask); }
 inline void put16(uint8_t* p, uint16_t v) { std::memcpy(p, &v, 2); }
 inline void put64(uint8_t* p, uint64_t v) { std::memcpy(p, &v, 8); }
+// The bits are in the ring, in `bytes` behind the position. A program that is killed between the two
+// stores has lost its last bits; in the other order they would stand there twice. The fence binds the
+// compiler alone: x86 keeps the order of stores.
+inline void commit_tnt(PtWriter& w, uint64_t bytes) {
+  w.tnt = 1;
+  std::atomic_signal_fence(std::memory_order_release);
+  w.pos += bytes;
+}
+// Long TNT: 02 a3 and 48 bits with the stop bit on top.
+inline void put_long_tnt(PtWriter& w) {
+  put64(at(w), 0xa302 | w.tnt << 16);
+  commit_tnt(w, 8);
+}
 }  // namespace detail
 
 inline constexpr unsigned kLongTnt = 47;        // bits of a long TNT packet
 inline constexpr unsigned kShortsUpTo = 7 * 6;  // up to here short packets take fewer bytes
-
-namespace detail {
-// Long TNT: 02 a3 and 48 bits with the stop bit on top.
-inline void put_long_tnt(PtWriter& w) {
-  put64(at(w), 0xa302 | w.tnt << 16);
-  w.pos += 8;
-  w.tnt = 1;
-}
-}  // namespace detail
 
 // Writes out pending TNT bits, oldest first.
 inline void flush_tnt(PtWriter& w) {
   if (w.tnt == 1) return;
   unsigned left = 63 - static_cast<unsigned>(__builtin_clzll(w.tnt));
   if (left > kShortsUpTo) return detail::put_long_tnt(w);
-  for (; left > 6; left -= 6) {
-    *detail::at(w) = static_cast<uint8_t>(0x80 | (w.tnt >> (left - 6) & 63) << 1);
-    w.pos += 1;
-  }
+  uint8_t* const begin = detail::at(w);
+  uint8_t* p = begin;
+  for (; left > 6; left -= 6) *p++ = static_cast<uint8_t>(0x80 | (w.tnt >> (left - 6) & 63) << 1);
   const uint64_t mask = (1ull << left) - 1;
-  *detail::at(w) = static_cast<uint8_t>(((mask + 1) | (w.tnt & mask)) << 1);
-  w.pos += 1;
-  w.tnt = 1;
+  *p++ = static_cast<uint8_t>(((mask + 1) | (w.tnt & mask)) << 1);
+  detail::commit_tnt(w, static_cast<uint64_t>(p - begin));
 }
 
 // One conditional branch, or one compressed return (taken). True when a packet was written.

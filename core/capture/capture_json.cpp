@@ -83,6 +83,7 @@ std::string capture_json(const CaptureSummary& s) {
               {"machine_why", s.plan->machine_why},
               {"start_paused", s.plan->start_paused},
               {"command", s.command}};
+  if (!s.cpuid.empty()) out["cpuid"] = s.cpuid;
   if (s.exit_status) out["exit_status"] = *s.exit_status;
   if (s.host != nullptr) out["host"] = host_json(*s.host);
   if (s.windows) out["windows"] = *s.windows;

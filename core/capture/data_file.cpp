@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/file.h>
 #include <sys/uio.h>
 
 #include <array>
@@ -38,6 +39,7 @@ Result<DataFile> DataFile::create(const std::string& path) {
   file.path_ = path;
   file.fd_ = Fd(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (!file.fd_) return fail_errno(fmt::format("cannot create {}", path));
+  ::flock(file.fd_.get(), LOCK_EX | LOCK_NB);  // a repair keeps away meanwhile; not every file system can
   return file;
 }
 
@@ -58,7 +60,8 @@ Result<> DataFile::append(std::span<const std::span<const std::byte>> parts) {
       const int error = done < 0 ? errno : EIO;
       if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) size_ = at;  // the reader copes with the rest
       errno = error;
-      return fail_errno(fmt::format("cannot write {} bytes to {}", total, path_), error == ENOSPC ? kSpaceHint : "");
+      return fail_errno(fmt::format("cannot write {} bytes to {}", total, path_),
+                        error == ENOSPC || error == EDQUOT || error == EFBIG ? kSpaceHint : "");
     }
     at += static_cast<uint64_t>(done);
     left = advance(left, static_cast<size_t>(done));

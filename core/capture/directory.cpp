@@ -31,6 +31,18 @@ bool is_empty_directory(const std::string& path) {
   return fs::is_directory(fs::symlink_status(path, ec)) && fs::is_empty(path, ec) && !ec;
 }
 
+// What a recorder leaves that was killed before its first byte.
+bool remove_stillborn(const std::string& path) {
+  std::error_code ec;
+  size_t files = 0;
+  for (auto entry = fs::directory_iterator(path, ec); !ec && entry != fs::directory_iterator(); entry.increment(ec)) ++files;
+  const std::string data = path + "/" + kDataName;
+  struct stat st {};
+  const bool only_empty_data =
+      !ec && files == 1 && ::lstat(data.c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+  return only_empty_data && ::unlink(data.c_str()) == 0;
+}
+
 Result<> move_aside(const std::string& path) {
   const std::string old = path + ".old";
   if (is_there(old)) {
@@ -59,7 +71,7 @@ bool is_capture(const std::string& path) {
 Result<> make_directory(const std::string& given) {
   const std::string path = without_slash(given);
   if (path.empty()) return fail_usage("the capture needs a directory name");
-  if (is_there(path) && !is_empty_directory(path)) {
+  if (is_there(path) && !is_empty_directory(path) && !remove_stillborn(path)) {
     if (!is_capture(path))
       return fail(fmt::format("cannot write a capture to {}: it is there and is no capture", path),
                   "name another directory with -o DIRECTORY");
@@ -70,17 +82,23 @@ Result<> make_directory(const std::string& given) {
   return {};
 }
 
-Result<> write_side_file(const std::string& directory, const std::string& name, const std::string& text) {
+Result<> write_side_file(const std::string& directory, const std::string& name, std::string_view text) {
   const std::string path = directory + "/" + name, fresh = path + ".new";
   const Fd fd(::open(fresh.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
   if (!fd) return fail_errno(fmt::format("cannot create {}", fresh));
+  const auto give_up = [&fresh](const std::string& doing) {
+    auto failed = fail_errno(doing);
+    ::unlink(fresh.c_str());
+    return failed;
+  };
   for (size_t at = 0; at < text.size();) {
     const ssize_t done = ::write(fd.get(), text.data() + at, text.size() - at);
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return fail_errno(fmt::format("cannot write {}", fresh));
+    if (done <= 0) return give_up(fmt::format("cannot write {}", fresh));
     at += static_cast<size_t>(done);
   }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno(fmt::format("cannot replace {}", path));
+  if (::fsync(fd.get()) != 0) return give_up(fmt::format("cannot write {} to its disk", fresh));
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return give_up(fmt::format("cannot replace {}", path));
   return {};
 }
 

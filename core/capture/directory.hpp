@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/result.hpp"
 
@@ -13,10 +14,12 @@ namespace tracectl::capture {
 
 // Makes `path` an empty directory. A capture that is there moves to
 // PATH.old; a capture that is there in turn is removed. Nothing that is not a capture is
-// ever moved or removed.
+// ever moved or removed, but for an empty file `data` alone in its directory: that is what a
+// recorder leaves that was killed before its first byte.
 Result<> make_directory(const std::string& path);
 
-// Replaces directory/name as a whole: a reader sees the old text or the new one.
-Result<> write_side_file(const std::string& directory, const std::string& name, const std::string& text);
+// Replaces directory/name as a whole, on the disk too: a reader sees the old text or the new
+// one, whatever crashes. A failure leaves the old one alone.
+Result<> write_side_file(const std::string& directory, const std::string& name, std::string_view text);
 
 }  // namespace tracectl::capture

@@ -66,19 +66,21 @@ void read_feature_table(const FileView& file, const FileHeader& header, FileFact
   for (unsigned feature = 0; feature < kFeatureBits; ++feature) {
     if ((header.features[feature / 64] >> (feature % 64) & 1) == 0) continue;
     const auto section = file.get<FileSection>(at);
-    if (section && file.at(section->offset, section->size)) facts.features[feature] = section;
+    if (section && file.at(section->offset, section->size))
+      facts.features[feature] = section;
+    else
+      facts.cut = true;
     at += sizeof(FileSection);
   }
 }
 
-// Where the records end. A recorder that was killed leaves no features, or a data size of 0:
-// then they go on to the end of the file.
+// Where the records end. A recorder that was killed leaves no features, or (perf record) a data
+// size of 0: then they go on to the end of the file.
 void find_data_end(const FileView& file, const FileHeader& header, FileFacts& facts) {
-  const bool finished =
-      std::any_of(std::begin(header.features), std::end(header.features), [](uint64_t b) { return b != 0; });
+  facts.finished = std::any_of(std::begin(header.features), std::end(header.features), [](uint64_t b) { return b != 0; });
   facts.data_begin = std::min(header.data.offset, file.size());
   facts.cut = header.data.offset > file.size() || header.data.size > file.size() - header.data.offset;
-  if (facts.cut || !finished || header.data.size == 0)
+  if (facts.cut || !facts.finished || header.data.size == 0)
     facts.data_end = file.size();
   else
     facts.data_end = header.data.offset + header.data.size;

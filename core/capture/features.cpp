@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <map>
 
 #include "core/capture/format.hpp"
 #include "core/perf/uapi.hpp"
@@ -40,10 +41,10 @@ std::string cpu_model() {
   return "unknown";
 }
 
-std::string nr_cpus() {
+std::string nr_cpus(const FeatureFacts& facts) {
   std::string out;
-  put(out, static_cast<uint32_t>(::sysconf(_SC_NPROCESSORS_CONF)));
-  put(out, static_cast<uint32_t>(::sysconf(_SC_NPROCESSORS_ONLN)));
+  put(out, facts.cpus_configured);
+  put(out, facts.cpus_online);
   return out;
 }
 
@@ -81,23 +82,59 @@ std::string auxtrace_index(const std::vector<uint64_t>& index) {
   return out;
 }
 
+std::map<unsigned, std::string> sections_of(const FeatureFacts& facts, const std::vector<uint64_t>& index) {
+  std::map<unsigned, std::string> out;
+  const auto text = [&out](unsigned feature, const std::string& value) {
+    if (!value.empty()) out[feature] = one_text(value);
+  };
+  text(kHostname, facts.hostname);
+  text(kOsRelease, facts.os_release);
+  out[kVersion] = one_text("tracectl");
+  text(kArch, facts.arch);
+  if (facts.cpus_configured != 0) out[kNrCpus] = nr_cpus(facts);
+  text(kCpuDesc, facts.cpu_desc);
+  text(kCpuId, facts.cpuid);
+  if (!facts.command_line.empty()) out[kCmdline] = command_line(facts.command_line);
+  out[kEventDesc] = event_desc(facts.events);
+  if (!index.empty()) out[kAuxtraceIndex] = auxtrace_index(index);
+  return out;
+}
+
 }  // namespace
 
-std::map<unsigned, std::string> feature_sections(const WriterSetup& setup, const std::vector<uint64_t>& index) {
+std::string arch_of(uint32_t aux_type) {
   utsname host{};
   ::uname(&host);
-  std::map<unsigned, std::string> out;
-  out[kHostname] = one_text(host.nodename);
-  out[kOsRelease] = one_text(host.release);
-  out[kVersion] = one_text("tracectl");
-  // Decoders take the traced program's architecture from here; it may run emulated.
-  out[kArch] = one_text(setup.aux_info.type == perf::kAuxtraceCsEtm ? "aarch64" : host.machine);
-  out[kNrCpus] = nr_cpus();
-  out[kCpuDesc] = one_text(cpu_model());
-  if (!setup.cpuid.empty()) out[kCpuId] = one_text(setup.cpuid);
-  if (!setup.command_line.empty()) out[kCmdline] = command_line(setup.command_line);
-  out[kEventDesc] = event_desc(setup.events);
-  if (!index.empty()) out[kAuxtraceIndex] = auxtrace_index(index);
+  return aux_type == perf::kAuxtraceCsEtm ? "aarch64" : aux_type == perf::kAuxtraceIntelPt ? "x86_64" : host.machine;
+}
+
+FeatureFacts facts_of_this_machine(const WriterSetup& setup) {
+  utsname host{};
+  ::uname(&host);
+  FeatureFacts facts;
+  facts.hostname = host.nodename;
+  facts.os_release = host.release;
+  facts.arch = arch_of(setup.aux_info.type);
+  facts.cpu_desc = cpu_model();
+  facts.cpuid = setup.cpuid;
+  facts.cpus_configured = static_cast<uint32_t>(::sysconf(_SC_NPROCESSORS_CONF));
+  facts.cpus_online = static_cast<uint32_t>(::sysconf(_SC_NPROCESSORS_ONLN));
+  facts.command_line = setup.command_line;
+  facts.events = setup.events;
+  return facts;
+}
+
+FeatureBlock feature_block(const FeatureFacts& facts, const std::vector<uint64_t>& index, uint64_t begin) {
+  const auto sections = sections_of(facts, index);
+  FeatureBlock out;
+  std::string bodies;
+  const uint64_t first = begin + sections.size() * sizeof(FileSection);
+  for (const auto& [feature, body] : sections) {
+    put(out.bytes, FileSection{first + bodies.size(), body.size()});
+    bodies += body;
+    out.bits[feature / 64] |= uint64_t{1} << (feature % 64);
+  }
+  out.bytes += bodies;
   return out;
 }
 

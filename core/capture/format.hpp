@@ -4,7 +4,7 @@
 //   tracectl.data/
 //     data            perf.data, below
 //     plan.toml       the plan, verbatim
-//     capture.json    resolved plan, host facts, loss totals (written at the end)
+//     capture.json    resolved plan, host facts, loss totals (written at the start, and before finish())
 //     images/         traced binaries by build-id, code that has no file
 //
 //   data:

@@ -1,56 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "core/capture/reader.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
+#include "core/capture/mapped_file.hpp"
 #include "core/capture/tally.hpp"
 #include "core/capture/walk.hpp"
-#include "core/fd.hpp"
 #include "core/perf/records.hpp"
 
 namespace tracectl::capture {
 namespace {
-
-// A read-only map of a file, unmapped once.
-class MappedFile {
- public:
-  static Result<MappedFile> open(const std::string& path) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat st {};
-    if (!fd || ::fstat(fd.get(), &st) != 0) return fail_errno(fmt::format("cannot open {}", path));
-    if (!S_ISREG(st.st_mode)) return fail(fmt::format("cannot read {}: it is no regular file", path));
-    MappedFile file;
-    file.size_ = static_cast<size_t>(st.st_size);
-    if (file.size_ == 0) return fail(fmt::format("cannot read {}: it is empty", path));
-    void* map = ::mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
-    if (map == MAP_FAILED) return fail_errno(fmt::format("cannot map {} ({} bytes)", path, file.size_));
-    file.base_ = static_cast<const std::byte*>(map);
-    return file;
-  }
-  MappedFile() = default;
-  MappedFile(MappedFile&& o) noexcept : base_(std::exchange(o.base_, nullptr)), size_(std::exchange(o.size_, 0)) {}
-  MappedFile& operator=(MappedFile&& o) noexcept {
-    std::swap(base_, o.base_);
-    std::swap(size_, o.size_);
-    return *this;
-  }
-  ~MappedFile() {
-    if (base_ != nullptr) ::munmap(const_cast<std::byte*>(base_), size_);
-  }
-  [[nodiscard]] std::span<const std::byte> bytes() const { return {base_, size_}; }
-
- private:
-  const std::byte* base_ = nullptr;
-  size_t size_ = 0;
-};
 
 bool is_known(uint32_t type) {
   if (type >= perf::kFirstUserRecord) return type <= perf::kFinishedInit && type != perf::kCompressed;
@@ -165,7 +131,7 @@ void Reader::Impl::index() {
     }
     return true;
   });
-  if (end == WalkEnd::cut || facts.cut) loss[LossKind::cut_file] = 1;
+  if (end == WalkEnd::cut || facts.cut || !facts.finished) loss[LossKind::cut_file] = 1;
   settle_streams(pid_of_tid);
 }
 
@@ -203,6 +169,8 @@ std::string Reader::feature_string(unsigned feature) const {
   if (feature >= impl_->facts.features.size() || !impl_->facts.features[feature]) return {};
   return feature_text(impl_->file, *impl_->facts.features[feature], feature);
 }
+
+bool Reader::finished() const { return impl_->facts.finished && !impl_->facts.cut; }
 
 uint64_t Reader::aux_bytes() const {
   uint64_t total = 0;

@@ -5,7 +5,8 @@
 //
 // Errors: open() refuses what is not a perf.data. Damage behind the header is Loss: a cut
 // file, an unknown record type (counted, skipped), never an abort; a misaligned record or
-// one whose size is wrong ends the walk and is counted as cut_file.
+// one whose size is wrong ends the walk and is counted as cut_file, and so is a file whose
+// recorder never finished it: what it had not drained is missing.
 // Source: tools/perf/Documentation/perf.data-file-format.txt.
 #pragma once
 
@@ -86,6 +87,7 @@ class Reader {
   [[nodiscard]] const LossTotals& loss() const;  // seen while indexing: AUX flags, LOST, cut file, unknown records
   [[nodiscard]] std::string feature_string(unsigned feature) const;  // HEADER_CPUID, HEADER_CMDLINE, ...; "" when absent
   [[nodiscard]] uint64_t aux_bytes() const;                          // all streams together
+  [[nodiscard]] bool finished() const;  // false: its recorder was killed, or the file lacks its end
 
   // Calls `fn` for every record in file order (AUXTRACE payloads skipped). Stops when fn returns false.
   void for_each_record(const std::function<bool(const Record&)>& fn) const;

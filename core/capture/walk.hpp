@@ -76,6 +76,7 @@ struct FileFacts {
   std::vector<EventDesc> events;
   uint64_t data_begin = 0, data_end = 0;
   bool cut = false;                                  // shorter than its header says
+  bool finished = false;                             // has feature bits: its recorder came to its end
   std::vector<std::optional<FileSection>> features;  // by feature number
 };
 Result<FileFacts> read_facts(const FileView& file, const std::string& path);

@@ -180,20 +180,11 @@ Result<> Writer::finish() {
   if (impl_->finished) return {};
   if (auto done = round(); !done) return done;
   if (auto done = impl_->publish_size(); !done) return done;
-  const auto sections = feature_sections(impl_->setup, impl_->index);
-  std::string table, bodies;
-  uint64_t bits[4] = {};
-  const uint64_t begin = impl_->file.size() + sections.size() * sizeof(FileSection);
-  for (const auto& [feature, body] : sections) {
-    put(table, FileSection{begin + bodies.size(), body.size()});
-    bodies += body;
-    bits[feature / 64] |= uint64_t{1} << (feature % 64);
-  }
-  const std::array parts = {bytes_of(table), bytes_of(bodies)};
-  if (auto done = impl_->file.append(parts); !done) return done;
+  const auto block = feature_block(facts_of_this_machine(impl_->setup), impl_->index, impl_->file.size());
+  if (auto done = impl_->file.append(bytes_of(block.bytes)); !done) return done;
   impl_->finished = true;
   // Last: before the bits are set the sections do not exist for a reader.
-  return impl_->file.patch(offsetof(FileHeader, features), std::as_bytes(std::span(bits)));
+  return impl_->file.patch(offsetof(FileHeader, features), std::as_bytes(std::span(block.bits)));
 }
 
 Result<> Writer::side_file(const std::string& name, const std::string& text) {

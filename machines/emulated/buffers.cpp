@@ -117,7 +117,9 @@ ThreadBuffers::Tail ThreadBuffers::tail() const {
     const uint64_t pos = s.pt.pos + intel_pt::kWriteMargin;
     return pos > aux_size_ ? pos - aux_size_ : 0;
   };
-  Tail out{std::max(s.published, oldest()), {}};
+  // From aux_head, not from s.published: the thread may have died between the two.
+  const uint64_t drained = std::max<uint64_t>(static_cast<const perf_event_mmap_page*>(map_)->aux_head, kept_);
+  Tail out{std::max<uint64_t>(drained, oldest()), {}};
   const auto* aux = static_cast<const uint8_t*>(map_) + kPageSize + data_size_ + kStateSize;
   for (uint64_t i = out.begin; i < now.pos; ++i) out.bytes.push_back(aux[i & (aux_size_ - 1)]);
   // A thread that went on meanwhile has written over the oldest of it.
@@ -151,10 +153,10 @@ Result<> ThreadBuffers::write_tail(capture::Writer& writer, const Tail& tail, pe
   return writer.aux(idx_, tid_, -1, tail.begin, bytes_of(tail.bytes.data(), tail.bytes.size()));
 }
 
-Result<> ThreadBuffers::keep_now(capture::Writer& writer) const {
+Result<> ThreadBuffers::keep_now(capture::Writer& writer) {
   const Tail last = tail();
   auto sid = sample_id();
-  state().published = last.begin + last.bytes.size();
+  kept_ = state().published = last.begin + last.bytes.size();
   state().snapshots += last.bytes.empty() ? 0 : 1;
   return write_tail(writer, last, sid);
 }

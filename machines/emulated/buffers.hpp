@@ -37,7 +37,7 @@ class ThreadBuffers {
   Result<> complete(capture::Writer& writer, bool keep) const;
   // Ring mode: writes what the ring of a thread holds that runs no traced code now (blocked, paused).
   // Should it go on meanwhile, what it writes over is left out.
-  Result<> keep_now(capture::Writer& writer) const;
+  Result<> keep_now(capture::Writer& writer);
 
  private:
   ThreadBuffers() = default;
@@ -50,6 +50,7 @@ class ThreadBuffers {
   uint64_t data_size_ = 0, aux_size_ = 0;
   uint32_t idx_ = 0;
   int32_t pid_ = 0, tid_ = 0;
+  uint64_t kept_ = 0;  // stream position up to which keep_now() has written
 };
 
 }  // namespace tracectl::emulated

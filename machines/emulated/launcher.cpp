@@ -89,12 +89,31 @@ pid_t start(const HostFacts& host, const std::vector<std::string>& command, cons
 
 // A terminal sends SIGINT and SIGQUIT to the whole foreground group: the command has them
 // already, and decides what they mean. Any other signal comes to us alone, and is passed on.
-void pass_signals(Session& session, pid_t child) {
+// Installed before the command starts: a signal between the two is its first.
+void pass_signals(Session& session, const pid_t& child) {
   for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) {
     const bool from_terminal = number == SIGINT || number == SIGQUIT;
-    session.on_signal(number, [child, number, from_terminal] {
+    session.on_signal(number, [&child, number, from_terminal] {
+      if (child <= 0) return;
       if (!from_terminal || tcgetpgrp(STDIN_FILENO) != getpgrp()) kill(child, number);
     });
+  }
+}
+
+// The same behind the session's end, when its loop runs no more and the program still does.
+volatile pid_t untraced_child = 0;
+void pass_on(int number) {
+  const int saved = errno;
+  const bool from_terminal = number == SIGINT || number == SIGQUIT;
+  if (!from_terminal || tcgetpgrp(STDIN_FILENO) != getpgrp()) kill(untraced_child, number);
+  errno = saved;
+}
+void wait_untraced(pid_t child, int* status) {
+  untraced_child = child;
+  struct sigaction action {};
+  action.sa_handler = pass_on;
+  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+  while (waitpid(child, status, 0) < 0 && errno == EINTR) {
   }
 }
 
@@ -121,15 +140,15 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const RunO
     if (server.windows_done()) session.stop("limit: windows");
     if (options.progress) options.progress(writer.aux_bytes(), server.live_processes());
   });
-  pass_signals(session, child);
   session.on_signal(SIGUSR2, [&] {
     if (!server.ask_snapshot() && options.say) options.say("SIGUSR2: mode = full keeps everything; nothing to do");
   });
   auto result = session.run();
   server.page().stop = 1;
   out.stop_reason = session.stop_reason();
+  if (!result && options.failed) options.failed(result.error());
   server.finish_all();
-  if (!ended) waitpid(child, &out.wait_status, 0);  // it runs on, untraced, to its own end
+  if (!ended) wait_untraced(child, &out.wait_status);  // to its own end
   server.report(out);
   if (!result) return tl::unexpected<Error>(result.error());
   return out;
@@ -180,7 +199,9 @@ Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, co
   Session session(writer, plan.limits);
   Server server(plan, host, modules, writer, session);
   if (auto r = server.open(); !r) return tl::unexpected<Error>(r.error());
-  const pid_t child = start(host, plan.command, server.plugin_option(options.test_log));
+  pid_t child = 0;
+  pass_signals(session, child);
+  child = start(host, plan.command, server.plugin_option(options.test_log));
   if (child < 0) return fail_errno("starting " + host.qemu_x86_64.path);
   return record(server, session, child, options, writer);
 }

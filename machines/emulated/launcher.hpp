@@ -3,7 +3,8 @@
 // trace unit, and drains what the plugin writes into a capture.
 //
 // Errors: run_emulated() fails before the command starts (no QEMU, no such program, a
-// program of another architecture), or when the capture cannot be written.
+// program of another architecture), or when the capture cannot be written: then the program
+// runs on untraced to its end, and run_emulated() returns the error after that.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,7 @@ struct RunOptions {
   std::string test_log;                                          // plugin digests, for tests
   std::function<void(uint64_t bytes, size_t threads)> progress;  // after each drain; may be empty
   std::function<void(const std::string&)> say;                   // to the user; may be empty
+  std::function<void(const Error&)> failed;                      // at once; the program still runs; may be empty
 };
 
 Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules,

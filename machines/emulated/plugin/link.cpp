@@ -34,12 +34,6 @@ void ring_doorbell() {
   if (g.session->launcher_waits.load() != 0) futex_wake(g.session->doorbell);
 }
 
-bool session_alive() {
-  if (g.session->stop.load(std::memory_order_relaxed) != 0) return false;
-  const auto pid = static_cast<pid_t>(g.session->launcher_pid.load(std::memory_order_relaxed));
-  return kill(pid, 0) == 0 || errno != ESRCH;
-}
-
 namespace {
 
 // Requests run on guest threads: errno belongs to QEMU's emulation of the program.
@@ -67,8 +61,19 @@ int connect_launcher() {
     rc = connect(fd, reinterpret_cast<sockaddr*>(&address), size);
   } while (rc != 0 && errno == EINTR);
   if (rc == 0) return fd;
+  const int error = errno;
   close(fd);
+  errno = error;
   return -1;
+}
+
+// A launcher that was killed listens no more, even while its process is not yet reaped or its
+// id has gone to another. When the answer is not certain (no descriptor left), it counts as alive.
+bool launcher_listens() {
+  const int fd = connect_launcher();
+  const bool refused = fd < 0 && errno == ECONNREFUSED;
+  if (fd >= 0) close(fd);
+  return !refused;
 }
 
 ssize_t receive_reply(int fd, void* buffer, size_t size, int* memory) {
@@ -141,6 +146,13 @@ Thread* map_thread(int fd, const ThreadReply& reply) {
 }
 
 }  // namespace
+
+bool session_alive() {
+  const KeepErrno keep;
+  if (g.session->stop.load(std::memory_order_relaxed) != 0) return false;
+  const auto pid = static_cast<pid_t>(g.session->launcher_pid.load(std::memory_order_relaxed));
+  return (kill(pid, 0) == 0 || errno != ESRCH) && launcher_listens();
+}
 
 bool say_hello() {
   const KeepErrno keep;

@@ -38,10 +38,10 @@ TEST_CASE("a bad size says what is wrong and gives a legal form") {
   CHECK(parse_size("4M").error().hint == "units are B, KiB, MiB, GiB; did you mean \"4MiB\"?");
   CHECK(parse_size("512").error().what == "size \"512\" has no unit");
   CHECK(parse_size("").error().what == "size \"\" does not begin with a number");
-  CHECK(parse_size("1.2.3KiB").error().what == "size \"1.2.3KiB\" does not begin with a number");
+  CHECK(parse_size("1.2.3KiB").error().what == "size \"1.2.3KiB\" is not a number and a unit");
   CHECK(parse_size("0.3B").error().what == "size \"0.3B\" is not a whole number of B");
   CHECK(parse_size("99999999999GiB").error().what == "size \"99999999999GiB\" is too large");
-  CHECK(parse_duration("-1s").error().what == "duration \"-1s\" does not begin with a number");
+  CHECK(parse_duration("-1s").error().what == "duration \"-1s\" is negative");
 }
 
 TEST_CASE("diagnostics print sorted, with line, caret and hint") {

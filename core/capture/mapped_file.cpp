@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "core/capture/mapped_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "core/fd.hpp"
+
+namespace tracectl::capture {
+
+Result<MappedFile> MappedFile::open(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat st {};
+  if (!fd || ::fstat(fd.get(), &st) != 0) return fail_errno(fmt::format("cannot open {}", path));
+  if (!S_ISREG(st.st_mode)) return fail(fmt::format("cannot read {}: it is no regular file", path));
+  MappedFile file;
+  file.size_ = static_cast<size_t>(st.st_size);
+  if (file.size_ == 0) return fail(fmt::format("cannot read {}: it is empty", path));
+  void* map = ::mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (map == MAP_FAILED) return fail_errno(fmt::format("cannot map {} ({} bytes)", path, file.size_));
+  file.base_ = static_cast<const std::byte*>(map);
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& o) noexcept : base_(std::exchange(o.base_, nullptr)), size_(std::exchange(o.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& o) noexcept {
+  std::swap(base_, o.base_);
+  std::swap(size_, o.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (base_ != nullptr) ::munmap(const_cast<std::byte*>(base_), size_);
+}
+
+}  // namespace tracectl::capture
