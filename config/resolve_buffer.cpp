@@ -61,7 +61,7 @@ void resolve_mode(ResolveContext& c) {
     c.diagnostics.error(in.on_full.at,
                         "on_full is for mode = \"full\": a ring is never full, it writes over its oldest trace",
                         "leave it out");
-  if (!c.emulated() && out.on_full == OnFull::wait)
+  else if (!c.emulated() && out.on_full == OnFull::wait)
     c.diagnostics.error(in.on_full.at, "on_full = \"wait\" needs the emulated machine: hardware does not wait",
                         "on_full = \"stop\", or machine = \"emulated\"");
   if (!in.on_full && c.emulated() && out.mode == BufferMode::full)
