@@ -32,12 +32,6 @@ double percent(const Report& r, uint64_t insns) {
   return r.totals.instructions == 0 ? 0 : 100.0 * static_cast<double>(insns) / static_cast<double>(r.totals.instructions);
 }
 
-LossTotals all_loss(const Report& r) {
-  LossTotals loss = r.loss;
-  for (size_t i = 0; i < kLossKinds; ++i) loss.count[i] += r.totals.loss.count[i];
-  return loss;
-}
-
 void print_windows(const Report& r, Out& out) {
   const size_t width = width_of("window", r.windows, r.windows.size(), [](const WindowStats& w) { return w.name; });
   const auto time = [](auto ns) { return duration_text(static_cast<double>(ns)); };
@@ -70,6 +64,12 @@ void print_functions(const Report& r, Out& out) {
 }
 
 }  // namespace
+
+LossTotals all_loss(const Report& r) {
+  LossTotals loss = r.loss;
+  for (size_t i = 0; i < kLossKinds; ++i) loss.count[i] += r.totals.loss.count[i];
+  return loss;
+}
 
 void print_text(const Report& r, Out& out) {
   if (!r.title.empty()) out.line(fmt::format("{}\n", r.title));
