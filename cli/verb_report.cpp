@@ -74,8 +74,7 @@ int report_html(OpenCapture& capture, const Options& options) {
   if (file == nullptr) return report_error(fail_errno("cannot write " + options.html).value());
   views::HtmlReport page;
   page.only = options.capture.window;
-  page.charted = views::windows_to_chart(views::window_stats(capture.windows, capture.facts.windows, views::Summary()),
-                                         options.capture.window);
+  page.charted = views::windows_to_chart(capture.windows, capture.facts.windows, options.capture.tid, page.only);
   views::Summary summary(options.capture.window);
   views::Flames flames(page.charted, options.capture.window);
   if (auto done = decode_all(capture, options, summary, flames); !done) return report_error(done.error());

@@ -170,14 +170,30 @@ std::string grouped(uint64_t number) {
   return out;
 }
 
-std::vector<uint64_t> windows_to_chart(const std::vector<WindowStats>& stats, uint64_t only) {
+std::vector<uint64_t> windows_to_chart(const decode::WindowSet& windows, const std::vector<decode::WindowFacts>& rules,
+                                       int32_t tid, uint64_t only) {
   if (only != 0) return {only};
-  std::vector<const WindowStats*> by_time;
-  for (const WindowStats& w : stats)
-    if (w.longest != 0) by_time.push_back(&w);
-  std::stable_sort(by_time.begin(), by_time.end(), [](const auto* a, const auto* b) { return a->total > b->total; });
+  struct Name {
+    uint64_t total = 0, longest = 0, number = 0;
+  };
+  std::vector<Name> names(windows.names().size());
+  for (const decode::Window& w : windows.all()) {
+    const uint64_t length = w.end - w.begin;
+    const bool shown = std::none_of(rules.begin(), rules.end(), [&](const decode::WindowFacts& rule) {
+      return rule.name == windows.names()[w.name] && length < rule.longer_than;
+    });
+    if (w.open || !shown || (tid >= 0 && w.tid != tid)) continue;
+    Name& name = names[w.name];
+    name.total += length;
+    if (name.number == 0 || length > name.longest) {
+      name.longest = length;
+      name.number = w.number;
+    }
+  }
+  std::stable_sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.total > b.total; });
   std::vector<uint64_t> out;
-  for (size_t i = 0; i < std::min(by_time.size(), HtmlReport::kMostCharts); ++i) out.push_back(by_time[i]->longest);
+  for (const Name& name : names)
+    if (name.number != 0 && out.size() < HtmlReport::kMostCharts) out.push_back(name.number);
   return out;
 }
 

@@ -37,7 +37,10 @@ struct HtmlReport {
 };
 
 // The windows to draw call by call: the slowest of each name, of the names with the most time.
-[[nodiscard]] std::vector<uint64_t> windows_to_chart(const std::vector<WindowStats>& stats, uint64_t only);
+// `tid`: of this thread alone; -1: of all. `only`: this window and no other; 0: as above.
+[[nodiscard]] std::vector<uint64_t> windows_to_chart(const decode::WindowSet& windows,
+                                                     const std::vector<decode::WindowFacts>& rules, int32_t tid,
+                                                     uint64_t only);
 
 void print_html(const HtmlReport& page, Out& out);
 

@@ -133,7 +133,7 @@ TEST_CASE("the page's data holds no end of script, and bytes that are no UTF-8 a
   page.windows = &t.windows;
   page.images = &images;
   page.flames = &flames;
-  page.charted = windows_to_chart(window_stats(t.windows, {}, summary), 0);
+  page.charted = windows_to_chart(t.windows, {}, -1, 0);
   const std::string text = html_data(page);
   CHECK(text.find('<') == std::string::npos);
   const auto json = nlohmann::json::parse(text);
@@ -146,6 +146,26 @@ TEST_CASE("the page's data holds no end of script, and bytes that are no UTF-8 a
   CHECK(html.find("<strong>12,345</strong> <code>truncated</code>") != std::string::npos);
   CHECK(html.find("<title>&lt;c&gt;</title>") != std::string::npos);
   CHECK(html.find("{{") == std::string::npos);
+}
+
+TEST_CASE("the slowest window of each name is drawn, the names with the most time first") {
+  std::vector<Hit> hits;
+  const auto add = [&hits](uint64_t begin, uint64_t end, int32_t tid, int name) {
+    hits.push_back({Hit::Kind::resume, begin, tid, tid, -1, name});
+    hits.push_back({Hit::Kind::pause, end, tid, tid, -1, name});
+  };
+  add(10, 20, 1, 0);
+  add(30, 45, 2, 0);
+  add(50, 65, 1, 0);
+  add(70, 170, 1, 1);
+  hits.push_back({Hit::Kind::resume, 200, 1, 1, -1, 2});
+  const auto windows = decode::WindowSet::from_hits(hits, {"a", "b", "open"}, true);
+  using Numbers = std::vector<uint64_t>;
+  CHECK(windows_to_chart(windows, {}, -1, 0) == Numbers{4, 2});
+  CHECK(windows_to_chart(windows, {}, 1, 0) == Numbers{4, 3});
+  CHECK(windows_to_chart(windows, {}, 2, 0) == Numbers{2});
+  CHECK(windows_to_chart(windows, {{"b", 0, 1, 500}}, -1, 0) == Numbers{2});
+  CHECK(windows_to_chart(windows, {}, -1, 5) == Numbers{5});
 }
 
 TEST_CASE("numbers are grouped by thousands") {
