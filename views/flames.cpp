@@ -92,7 +92,7 @@ uint32_t Flames::child(uint32_t parent, uint32_t name) {
   const uint64_t key = uint64_t{parent} << 32 | name;
   if (const auto known = children_.find(key); known != children_.end()) return known->second;
   if (paths_.size() >= kMostPaths) {  // its instructions stay with the caller
-    ++too_many_;
+    ++beyond_;
     return parent;
   }
   children_[key] = static_cast<uint32_t>(paths_.size());
@@ -154,7 +154,7 @@ Flame Flames::merged(size_t most) const {
   insns[0] += paths_[0].self;
   Flame out;
   out.insns = insns[0];
-  out.left_out = too_many_;
+  out.beyond = beyond_;
   std::vector<uint64_t> weight = insns;
   for (size_t i = 1; i < paths_.size(); ++i) {
     depth[i] = depth[paths_[i].parent] + 1;

@@ -30,6 +30,7 @@ struct Flame {
   std::vector<FlameNode> nodes;
   uint64_t insns = 0;
   uint64_t left_out = 0;  // calls (merged: different call paths) that are no node
+  uint64_t beyond = 0;    // merged: calls of paths past kMostPaths, counted for their callers
 };
 
 // The calls of one window in order, of which the largest are kept.
@@ -95,7 +96,7 @@ class Flames {
   uint32_t name_of(const decode::Place& place);
   uint32_t child(uint32_t parent, uint32_t name);
 
-  uint64_t only_, too_many_ = 0;
+  uint64_t only_, beyond_ = 0;
   std::map<uint64_t, CallChart> charts_;             // by window
   std::vector<Path> paths_{1};                       // [0]: the root
   std::unordered_map<uint64_t, uint32_t> children_;  // parent << 32 | name

@@ -33,7 +33,7 @@ class Names {
 Json flame_json(const Flame& flame, Names& names) {
   Json nodes = Json::array();
   for (const FlameNode& n : flame.nodes) nodes.push_back({n.depth, names(n.name), n.begin, n.insns, n.calls});
-  return {{"insns", flame.insns}, {"left_out", flame.left_out}, {"nodes", std::move(nodes)}};
+  return {{"insns", flame.insns}, {"left_out", flame.left_out}, {"beyond", flame.beyond}, {"nodes", std::move(nodes)}};
 }
 
 // The longest windows, by thread.

@@ -134,6 +134,8 @@
       if (flame.left_out > 0)
         root.append(element("p", { class: "note" }, `${plural(flame.left_out, "small " + this.what)} left out of the drawing; ` +
           "their instructions are in their callers."));
+      if (flame.beyond > 0)
+        root.append(element("p", { class: "note" }, `${plural(flame.beyond, "call")} of more different paths than are kept: counted for their callers.`));
       this.search.addEventListener("input", () => this.find());
       this.svg.addEventListener("keydown", (event) => this.key(event));
       // By keyboard only: a click that focuses must still find what it was on.

@@ -69,6 +69,20 @@ TEST_CASE("the smallest calls are left out first, never a caller before its call
   CHECK(flames.merged(1).left_out == 2);
 }
 
+TEST_CASE("more different paths than are kept count for their callers") {
+  Thread t;
+  Flames flames({});
+  Flames::Stream s(flames, t.context);
+  // f1 in f1 in f1: each depth is a path of its own.
+  const size_t deep = Flames::kMostPaths + 10;
+  for (size_t i = 0; i < deep; ++i) t.run(s, t.at(1), 1, BranchKind::call, t.at(1));
+  s.finish();
+  const Flame flame = flames.merged(100);
+  CHECK(flame.insns == deep);
+  CHECK(flame.beyond > 0);
+  CHECK(flame.beyond + flame.left_out + flame.nodes.size() == deep + 1);
+}
+
 TEST_CASE("a long window keeps its largest calls in bounded memory") {
   CallChart chart;
   chart.begin(0, 0);
