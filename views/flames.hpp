@@ -62,7 +62,7 @@ class Flames {
   class Stream final : public decode::ItemSink, private CallListener {
    public:
     Stream(Flames& flames, const StreamContext& context)
-        : flames_(flames), context_(context), stack_(*context.locator, *this), cursor_(context), path_{0} {}
+        : flames_(flames), stack_(*context.locator, *this), cursor_(context), path_{0} {}
     bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
     bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;
     bool on_loss(const decode::Stamp&, const decode::Loss&) override;
@@ -73,7 +73,6 @@ class Flames {
     void on_leave(const Frame& frame, size_t depth) override;
     void on_run(const Frame&, uint64_t insns) override { flames_.paths_[path_.back()].self += insns; }
     Flames& flames_;
-    const StreamContext& context_;
     CallStack stack_;
     WindowCursor cursor_;
     const decode::Window* window_ = nullptr;
