@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: MIT
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "cli/capture_options.hpp"
 #include "cli/verbs.hpp"
+#include "core/capture/tally.hpp"
 #include "views/filters.hpp"
 #include "views/folded.hpp"
+#include "views/perfetto.hpp"
+#include "views/speedscope.hpp"
 
 namespace tracectl::cli {
 namespace {
 
 constexpr const char* kFooter =
     "Formats:\n"
-    "  folded    \"thread;f;g COUNT\" by instructions, for flame graph tools\n"
+    "  folded      \"thread;f;g COUNT\" by instructions, for flame graph tools\n"
+    "  perfetto    calls, windows, trigger hits and losses as tracks, for https://ui.perfetto.dev\n"
+    "  speedscope  calls of each thread, for https://www.speedscope.app\n"
+    "A trace tells the time now and then only: perfetto and speedscope get what lies between two such\n"
+    "times dated by instructions. Each call has its exact number of instructions in perfetto.\n"
     "Examples:\n"
-    "  tracectl export --to folded -o out.folded\n"
+    "  tracectl export --to perfetto -o out.perfetto-trace     then open the file in ui.perfetto.dev\n"
+    "  tracectl export --to perfetto --window 2 -o slow.perfetto-trace old.data\n"
+    "  tracectl export --to speedscope -o out.speedscope.json\n"
     "  tracectl export --to folded | flamegraph.pl > out.svg";
 
 struct Options {
@@ -23,7 +36,91 @@ struct FileClose {
   void operator()(std::FILE* f) const { std::fclose(f); }
 };
 
+// Decodes every selected stream into a Sink of its own, made with `whole`; true when something was lost.
+template <class Sink, class Whole, class Behind>
+Result<bool> each_stream(OpenCapture& capture, const Options& options, Whole& whole, Behind behind) {
+  bool lossy = false;
+  const auto done = for_each_stream(capture, options.capture, [&](StreamVisit& visit) -> Result<bool> {
+    Sink sink(whole, visit.context);
+    views::OnlyWindow window(visit.context, options.capture.window, sink);
+    decode::ItemSink& first = options.capture.window != 0 ? static_cast<decode::ItemSink&>(window) : sink;
+    if (auto result = visit.decode(first); !result) return tl::unexpected(result.error());
+    sink.finish();
+    behind(sink);
+    lossy = lossy || sink.losses() != 0;
+    return true;
+  });
+  if (!done) return tl::unexpected(done.error());
+  return lossy;
+}
+
+Result<bool> to_folded(OpenCapture& capture, const Options& options, views::Out& out) {
+  views::Folded folded;
+  auto lossy = each_stream<views::Folded::Stream>(capture, options, folded, [](auto&) {});
+  if (lossy) folded.print(out);
+  return lossy;
+}
+
+// True for what the options select of the records.
+bool selected(const Options& options, const decode::Window* only, int32_t tid, uint64_t time) {
+  if (options.capture.tid >= 0 && tid != options.capture.tid) return false;
+  return only == nullptr || (tid == only->tid && time >= only->begin && (only->open || time <= only->end));
+}
+
+// Windows, trigger hits and what the records tell of loss.
+void records_to_perfetto(OpenCapture& capture, const Options& options, const decode::Window* only, views::Perfetto& trace,
+                         LossTotals& placed) {
+  for (const decode::Window& w : capture.windows.all())
+    if (only == nullptr ? options.capture.tid < 0 || w.tid == options.capture.tid : &w == only)
+      trace.window(w, capture.windows.names()[w.name]);
+  decode::for_each_trigger_hit(capture.reader, capture.facts, [&](const decode::TriggerHit& hit) {
+    if (selected(options, only, hit.tid, hit.time)) trace.hit(hit);
+  });
+  capture.reader.for_each_record([&](const capture::Record& r) {
+    if (!capture::tells_loss(r.type) || r.time == 0) return true;
+    LossTotals loss;
+    capture::tally(r.type, r.body, loss);
+    for (size_t i = 0; i < kLossKinds; ++i) {
+      placed.count[i] += loss.count[i];
+      if (selected(options, only, r.tid, r.time)) trace.loss(r, static_cast<LossKind>(i), loss.count[i]);
+    }
+    return true;
+  });
+}
+
+Result<bool> to_perfetto(OpenCapture& capture, const Options& options, views::Out& out) {
+  views::Perfetto trace(capture.images, out);
+  const decode::Window* only = options.capture.window == 0 ? nullptr : &capture.windows.all()[options.capture.window - 1];
+  LossTotals placed;
+  records_to_perfetto(capture, options, only, trace, placed);
+  auto lossy = each_stream<views::Perfetto::Stream>(capture, options, trace, [](auto&) {});
+  if (!lossy) return lossy;
+  for (size_t i = 0; i < kLossKinds; ++i)
+    trace.loss_somewhere(static_cast<LossKind>(i), capture.loss.count[i] - std::min(capture.loss.count[i], placed.count[i]));
+  return lossy;
+}
+
+// The time of the first record that has one.
+uint64_t first_time(const capture::Reader& reader) {
+  uint64_t time = 0;
+  reader.for_each_record([&time](const capture::Record& r) {
+    time = r.time;
+    return time == 0;
+  });
+  return time;
+}
+
+Result<bool> to_speedscope(OpenCapture& capture, const Options& options, views::Out& out) {
+  const std::string& name = capture.facts.title.empty() ? capture.reader.path() : capture.facts.title;
+  views::Speedscope file(name, first_time(capture.reader), out);
+  auto lossy = each_stream<views::Speedscope::Stream>(capture, options, file, [](auto& sink) { sink.close_profile(); });
+  if (lossy) file.finish();
+  return lossy;
+}
+
 int export_capture(const Options& options) {
+  if (options.to == "perfetto" && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
+    return report_error(fail_usage("a perfetto trace is no text for a terminal", "-o FILE").value());
   auto capture = OpenCapture::open(options.capture);
   if (!capture) return report_error(capture.error());
   std::unique_ptr<std::FILE, FileClose> file;
@@ -31,21 +128,14 @@ int export_capture(const Options& options) {
     file.reset(std::fopen(options.output.c_str(), "we"));
     if (file == nullptr) return report_error(fail_errno("cannot write " + options.output).value());
   }
-  views::Folded folded;
-  bool lossy = false;
-  const auto done = for_each_stream(**capture, options.capture, [&](StreamVisit& visit) -> Result<bool> {
-    views::Folded::Stream sink(folded, visit.context);
-    views::OnlyWindow window(visit.context, options.capture.window, sink);
-    decode::ItemSink& first = options.capture.window != 0 ? static_cast<decode::ItemSink&>(window) : sink;
-    if (auto result = visit.decode(first); !result) return tl::unexpected(result.error());
-    sink.finish();
-    lossy = lossy || sink.losses() != 0;
-    return true;
-  });
-  if (!done) return report_error(done.error());
   views::Out out(file != nullptr ? file.get() : stdout);
-  folded.print(out);
-  return finish_output(out, lossy);
+  const auto to = options.to == "folded" ? to_folded : options.to == "perfetto" ? to_perfetto : to_speedscope;
+  const auto lossy = to(**capture, options, out);
+  if (!lossy) {
+    out.flush();
+    return report_error(lossy.error());
+  }
+  return finish_output(out, *lossy);
 }
 
 }  // namespace
@@ -55,7 +145,9 @@ void add_export(CLI::App& app, VerbRun& run) {
   CLI::App* verb = app.add_subcommand("export", "A capture in another tool's format");
   add_capture(*verb, options->capture);
   add_thread_and_window(*verb, options->capture);
-  verb->add_option("--to", options->to, "the format")->required()->check(CLI::IsMember({"folded"}));
+  verb->add_option("--to", options->to, "the format")
+      ->required()
+      ->check(CLI::IsMember({"folded", "perfetto", "speedscope"}));
   verb->add_option("-o,--output", options->output, "the file to write; else the standard output");
   verb->footer(kFooter);
   verb->callback([options, &run] { run = [options] { return export_capture(*options); }; });

@@ -19,6 +19,17 @@ tracectl_folder(tc_config config tc_triggers tc_intel_pt tc_core nlohmann_json::
 tracectl_folder(tc_machines machines tc_triggers tc_intel_pt tc_core)
 tracectl_folder(tc_views views tc_decode tc_core PkgConfig::CAPSTONE nlohmann_json::nlohmann_json)
 
+# The page of `report --html` is written as HTML, CSS and JavaScript, and lives inside the program.
+set(html ${CMAKE_SOURCE_DIR}/views/html)
+set(html_assets ${CMAKE_BINARY_DIR}/generated/html_assets.cpp)
+add_custom_command(
+  OUTPUT ${html_assets}
+  COMMAND ${CMAKE_COMMAND} -DOUT=${html_assets} -DHEADER=views/html_assets.hpp -DNAMESPACE=tracectl::views -P
+          ${CMAKE_SOURCE_DIR}/cmake/embed.cmake -- kReportHtml=${html}/report.html kReportCss=${html}/report.css
+          kReportJs=${html}/report.js
+  DEPENDS ${CMAKE_SOURCE_DIR}/cmake/embed.cmake ${html}/report.html ${html}/report.css ${html}/report.js)
+target_sources(tc_views PRIVATE ${html_assets})
+
 add_subdirectory(machines/emulated/plugin)
 
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.cpp)

@@ -33,6 +33,7 @@ void CallStack::block(const decode::Stamp& stamp, const decode::Block& b) {
   if (expected_ != b.ip || frames_.empty()) find_again(b.ip);
   const bool known = frames_.back().entered;
   frames_.back().insns += b.insns;
+  insns_ += b.insns;
   const bool stays = b.kind == BranchKind::none || !b.taken;
   if (!stays && b.kind != BranchKind::jump && b.kind != BranchKind::indirect_jump) enter_top();
   if (known) listener_.on_run(frames_.back(), b.insns);
@@ -75,6 +76,7 @@ void CallStack::push(uint64_t entry, uint64_t ret) {
   frame.place = locator_.at(entry, time_);
   frame.entry = entry;
   frame.ret = ret;
+  frame.since = insns_;
   frames_.push_back(frame);
   if (!is_stub(frame.place)) enter_top();
 }

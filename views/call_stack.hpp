@@ -18,6 +18,7 @@ struct Frame {
   decode::Place place;          // of its first instruction
   uint64_t entry = 0, ret = 0;  // ret: where it returns to; 0 when unknown
   uint64_t insns = 0;           // inclusive, once the frame is left; own and of frames left so far before
+  uint64_t since = 0;           // CallStack::insns() when it was found
   uint64_t tag = 0;             // the listener's
   bool entered = false;         // the listener knows of it (stubs of the PLT are passed over)
 };
@@ -40,6 +41,8 @@ class CallStack {
   // Leaves every frame: a window or the stream ends.
   void reset();
   [[nodiscard]] size_t depth() const { return frames_.size(); }
+  // Instructions of all blocks so far.
+  [[nodiscard]] uint64_t insns() const { return insns_; }
 
  private:
   void push(uint64_t entry, uint64_t ret);
@@ -55,7 +58,7 @@ class CallStack {
   decode::Locator& locator_;
   CallListener& listener_;
   std::vector<Frame> frames_;
-  uint64_t expected_ = 0, time_ = 0;
+  uint64_t expected_ = 0, time_ = 0, insns_ = 0;
 };
 
 }  // namespace tracectl::views

@@ -58,6 +58,12 @@ void Out::lines(std::string_view text, uint64_t count) {
   }
 }
 
+void Out::bytes(std::string_view bytes) {
+  if (!ok_) return;
+  buffer_.append(bytes);
+  if (buffer_.size() >= kBuffer) flush();
+}
+
 void Out::release() {
   const uint64_t keep = std::exchange(keep_, 0);
   if (!kept_.empty() && !heading_.empty()) heading(heading_);

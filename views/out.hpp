@@ -37,6 +37,9 @@ class Out {
   // A line that limit and keep_last do not count: headings.
   void heading(std::string_view text);
 
+  // Not text: written as it is, past every limit.
+  void bytes(std::string_view bytes);
+
   [[nodiscard]] bool ok() const { return ok_; }
   // False when the file could not be written for another reason than a reader that went away.
   bool flush();

@@ -32,8 +32,6 @@ double percent(const Report& r, uint64_t insns) {
   return r.totals.instructions == 0 ? 0 : 100.0 * static_cast<double>(insns) / static_cast<double>(r.totals.instructions);
 }
 
-LossTotals all_loss(const Report& r) { return with_decoded(r.loss, r.totals.loss); }
-
 void print_windows(const Report& r, Out& out) {
   const size_t width = width_of("window", r.windows, r.windows.size(), [](const WindowStats& w) { return w.name; });
   const auto time = [](auto ns) { return duration_text(static_cast<double>(ns)); };
@@ -66,6 +64,8 @@ void print_functions(const Report& r, Out& out) {
 }
 
 }  // namespace
+
+LossTotals all_loss(const Report& r) { return with_decoded(r.loss, r.totals.loss); }
 
 void print_text(const Report& r, Out& out) {
   if (!r.title.empty()) out.line(fmt::format("{}\n", r.title));

@@ -21,6 +21,9 @@ struct Report {
   LossTotals loss;     // of the recording
 };
 
+// Of the recording and of decoding it.
+[[nodiscard]] LossTotals all_loss(const Report& report);
+
 void print_text(const Report& report, Out& out);
 void print_json(const Report& report, Out& out);
 

@@ -83,7 +83,12 @@ void Summary::fold(const EdgeTable& edges, decode::Locator& locator, uint64_t ti
     const decode::Place from = locator.at(e.ip, time);
     Function& function = functions_[{from.function(), from.object()}];
     function.totals.instructions += e.insns;
-    if (const std::string line = decode::describe(from.line()); !line.empty()) function.lines[line] += e.insns;
+    if (const auto line = from.line()) {
+      function.lines[decode::describe(line)] += e.insns;
+      auto& [name, insns] = lines_[{line->file, line->line}];
+      if (insns == 0 || from.function() < name) name = from.function();
+      insns += e.insns;
+    }
     if (!e.taken || e.to == 0) return;
     const bool jumps = e.kind == BranchKind::jump || e.kind == BranchKind::indirect_jump || e.kind == BranchKind::cond;
     if (!is_call(e.kind) && !jumps) return;
@@ -109,6 +114,12 @@ std::vector<FunctionTotals> Summary::functions() const {
   }
   std::stable_sort(out.begin(), out.end(),
                    [](const FunctionTotals& a, const FunctionTotals& b) { return a.instructions > b.instructions; });
+  return out;
+}
+
+std::vector<LineTotals> Summary::lines() const {
+  std::vector<LineTotals> out;
+  for (const auto& [key, value] : lines_) out.push_back({key.first, key.second, value.first, value.second});
   return out;
 }
 

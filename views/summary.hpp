@@ -32,6 +32,13 @@ struct FunctionTotals {
   std::string hottest_line;   // "file.c:12"; "" when unknown
 };
 
+struct LineTotals {
+  std::string file;  // as the debug information names it
+  unsigned line = 0;
+  std::string function;       // the first by name that has code there
+  uint64_t instructions = 0;  // of blocks that begin there
+};
+
 struct WindowStats {
   std::string name;
   uint64_t count = 0, open = 0, instructions = 0;
@@ -68,6 +75,8 @@ class Summary {
   [[nodiscard]] const Totals& totals() const { return totals_; }
   // By instructions, most first; equal ones by name.
   [[nodiscard]] std::vector<FunctionTotals> functions() const;
+  // By file and line. A block of code counts for the line that it begins at.
+  [[nodiscard]] std::vector<LineTotals> lines() const;
   [[nodiscard]] uint64_t instructions_in(uint64_t window) const;
 
  private:
@@ -82,7 +91,8 @@ class Summary {
   uint64_t only_;
   Totals totals_;
   std::map<std::pair<std::string, std::string>, Function> functions_;
-  std::vector<uint64_t> window_insns_;  // by number - 1
+  std::map<std::pair<std::string, unsigned>, std::pair<std::string, uint64_t>> lines_;  // function, instructions
+  std::vector<uint64_t> window_insns_;                                                  // by number - 1
 };
 
 // Windows by name, in the order of first appearance. Windows shorter than their rule's
