@@ -25,7 +25,7 @@
 
 namespace tracectl::emulated {
 
-inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr uint32_t kProtocolVersion = 2;
 inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint64_t kStateSize = 4096;
 inline constexpr uint32_t kMaxPath = 4096;
@@ -59,6 +59,7 @@ struct alignas(64) ThreadState {
   uint64_t last_time = 0;          // ns; times in one thread strictly ascend
   uint64_t published = 0;          // pt.pos at the last publish
   uint64_t last_psb = 0;           // pt.pos behind the last PSB+
+  uint64_t stamped = 0;            // time of the last TSC in front of a TIP.PGE
   uint64_t windows = 0;            // resumes that found the event paused
   std::atomic<uint32_t> done{0};   // the thread ended; everything is published
   std::atomic<uint32_t> space{0};  // futex: bumped when the launcher gave space back
@@ -71,7 +72,7 @@ struct alignas(64) ThreadState {
 inline constexpr uint32_t kReturnDepth = 32;
 static_assert(sizeof(ThreadState) <= kStateSize);
 
-enum class Request : uint32_t { hello = 1, thread = 2, module = 3 };
+enum class Request : uint32_t { hello = 1, thread = 2, module = 3, code = 4 };
 
 struct RequestHeader {
   Request what;
@@ -146,6 +147,21 @@ struct ModuleReply {
   uint8_t build_id[20];
   uint32_t reserved;
 };
+
+// code → CodeReply and the image file: `size` bytes at `offset` of it are the process's own, to
+// be mapped and filled with code that lies in no file (docs/design/code-without-a-file.md).
+struct CodeRequest {
+  RequestHeader h;
+};
+
+struct CodeReply {
+  uint64_t offset, size;
+  char path[kMaxPath];  // as MMAP2 records name it
+};
+
+// A page of code in the image file: the page, and what an instruction that begins in it has
+// behind it (15 bytes at most), so that a decoder finds each instruction in one piece.
+inline constexpr uint64_t kCodeSlack = 16, kCodeSlot = kPageSize + kCodeSlack;
 
 inline constexpr uint32_t kMaxMessage = 128 * 1024;
 

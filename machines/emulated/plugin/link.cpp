@@ -206,4 +206,20 @@ bool ask_module(const char* path, Module& out) {
   return true;
 }
 
+CodeRoom request_code_room(char (&path)[kMaxPath]) {
+  const KeepErrno keep;
+  const CodeRequest request{header(Request::code)};
+  CodeReply reply{};
+  int memory = -1;
+  const ssize_t n = exchange(&request, sizeof request, &reply, sizeof reply, &memory);
+  CodeRoom out;
+  if (n == sizeof reply && memory >= 0) {
+    void* map = mmap(nullptr, reply.size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, static_cast<off_t>(reply.offset));
+    if (map != MAP_FAILED) out = {static_cast<uint8_t*>(map), reply.offset, reply.size};
+    std::memcpy(path, reply.path, sizeof path);
+  }
+  if (memory >= 0) close(memory);
+  return out;
+}
+
 }  // namespace tracectl::plugin

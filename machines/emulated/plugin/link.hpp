@@ -31,5 +31,11 @@ struct Module {
   uint8_t build_id_size = 0;
 };
 bool ask_module(const char* path, Module& out);
+// code: room in the capture for code without a file, mapped; null when there is none.
+struct CodeRoom {
+  uint8_t* bytes = nullptr;
+  uint64_t offset = 0, size = 0;
+};
+CodeRoom request_code_room(char (&path)[emulated::kMaxPath]);
 
 }  // namespace tracectl::plugin

@@ -131,7 +131,8 @@ void enable_at(ThreadState* s, uint64_t ip) {
     s->last_psb = s->pt.pos;
     s->calls = 0;
   }
-  if (g.config.tsc != 0) put_tsc(s->pt, next_time(s));
+  s->stamped = next_time(s);
+  if (g.config.tsc != 0) put_tsc(s->pt, s->stamped);
   put_ip(s->pt, kOpTipPge, ip);
   s->enabled = 1;
   look_if_due(s, ip);

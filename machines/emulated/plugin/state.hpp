@@ -26,6 +26,8 @@ enum BlockFlag : uint8_t {
   kSiteAtStart = 1,  // a trigger sits on the first instruction
   kHandler = 2,      // the address of a signal handler
   kLogged = 4,       // every block is, with log=
+  kNoFile = 8,       // its bytes are in no file (plugin/code.hpp)
+  kSingle = 16,      // one instruction that may be what is left of a block (goes_on_inside)
 };
 
 // One translated block, as the trace unit sees it. Blocks are never freed: an equal one is
@@ -37,10 +39,10 @@ struct alignas(64) Block {
   uint8_t flags = 0;
   bool rep = false;  // the last instruction is a rep string instruction
   uint32_t insns = 0;
-  uint64_t fall = 0;    // first byte behind the last instruction
-  uint64_t last = 0;    // last instruction
-  uint64_t target = 0;  // direct and conditional branches
-  Block* same_pc = nullptr;
+  uint64_t fall = 0;           // first byte behind the last instruction
+  uint64_t last = 0;           // last instruction
+  uint64_t target = 0;         // direct and conditional branches
+  mutable uint64_t since = 0;  // kNoFile: its bytes are in the capture from this time on; 0: not yet
 };
 
 struct ReturnProbe {
@@ -87,7 +89,7 @@ struct Process {
   bool any_syscall_trigger = false;
   std::mutex mutex;                                           // guards what follows; held across fork
   std::unordered_map<uint64_t, std::vector<uint32_t>> sites;  // address → triggers
-  std::unordered_map<uint64_t, Block*> blocks;                // by pc
+  std::unordered_multimap<uint64_t, Block*> blocks;           // by pc
   struct Handler {
     uint64_t handler = 0, restorer = 0;
   } handlers[65];

@@ -149,5 +149,8 @@ extern "C" __attribute__((visibility("hidden"))) void tracectl_on_insn(unsigned,
   if (s == nullptr || thread_of(s)->dead) return;
   const auto ip = reinterpret_cast<uint64_t>(data);
   hit_sites(s, ip, nullptr, env);
-  if (s->enabled == 0 && s->paused == 0) enable_at(s, ip);
+  if (s->enabled != 0 || s->paused != 0) return;
+  const auto* b = static_cast<const Block*>(s->previous);
+  if (b != nullptr && (b->flags & kNoFile) != 0) learn_code(s, b);
+  enable_at(s, ip);
 }
