@@ -53,6 +53,7 @@ struct alignas(64) ThreadState {
   // The first cache line is what every executed block touches.
   intel_pt::PtWriter pt;
   uint32_t enabled = 0;            // packets are being generated (between PGE and PGD)
+  uint32_t watch_hits = 0;         // of the block entered last; must lie behind `enabled`
   const void* previous = nullptr;  // Block entered last; only the plugin follows it
   uint32_t paused = 0;             // aux_paused
   uint32_t return_probes = 0;      // pending ones
@@ -97,7 +98,9 @@ struct WireTrigger {
   uint64_t period;
   uint32_t filter_first, filter_count;  // into the filter ops of the reply
   uint32_t pool_offset;                 // of this trigger's texts
-  uint32_t reserved;
+  uint8_t access;                       // BreakAccess
+  uint8_t len;                          // bytes that a watchpoint watches
+  uint16_t reserved;
 };
 
 struct HelloReply {
@@ -137,7 +140,7 @@ struct ModuleRequest {
 
 struct WireSite {
   uint32_t trigger;
-  uint32_t reserved;
+  uint32_t data;  // 1: TriggerSite::data
   uint64_t file_offset;
 };
 
@@ -146,6 +149,7 @@ struct ModuleReply {
   uint32_t build_id_size;
   uint8_t build_id[20];
   uint32_t reserved;
+  uint64_t code_offset;  // ModuleAnswer
 };
 
 // code → CodeReply and the image file: `size` bytes at `offset` of it are the process's own, to

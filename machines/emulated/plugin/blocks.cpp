@@ -6,6 +6,7 @@
 #include "machines/emulated/plugin/flow.hpp"
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/qemu_api.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 namespace {
@@ -116,6 +117,8 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
         qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, i), tracectl_insn_entry, 0,
                                                guest_pointer<void>(addresses[i]));
   }
+  for (size_t i = 0; g.watched_accesses != 0 && i < addresses.size(); ++i)
+    watch_instruction(qemu_plugin_tb_get_insn(tb, i), i + 1 < addresses.size() ? addresses[i + 1] : 0);
   qemu_plugin_register_vcpu_tb_exec_cb(tb, tracectl_block_entry, 0, b);
 }
 

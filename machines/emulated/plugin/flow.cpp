@@ -2,6 +2,7 @@
 #include "machines/emulated/plugin/flow.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "machines/emulated/plugin/code.hpp"
 #include "machines/emulated/plugin/link.hpp"
@@ -9,6 +10,7 @@
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/program.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 
@@ -131,6 +133,10 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
   if (t->dead) return;
   const bool inside = goes_on_inside(p, b);
   const Interruption signal = interruption(b, env);
+  if (s->watch_hits != 0) {
+    const bool faulted = signal.delivered && signal.fault && signal.ip >= p->pc && signal.ip < p->fall;
+    hit_watches_inside(s, p, inside ? b->pc : faulted ? signal.ip : ~0ull);
+  }
   if (signal.delivered) {
     deliver_signal(s, p, signal);
   } else if (s->enabled != 0 && p != nullptr && !inside && !settle(s, p, b->pc)) {
@@ -141,6 +147,7 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
     put_ip(s->pt, kOpTip, b->pc);
     look_if_due(s, b->pc);
   }
+  if (s->watch_hits != 0) hit_watches_behind(s, signal.delivered ? signal.ip : b->pc);
   t->rep_again = inside || (p != nullptr && p->rep && b->pc == p->last);
   if (s->return_probes != 0 && p != nullptr && !inside && p->ending == Ending::ret) check_returns(s, b->pc, reg(env, kRsp));
   if ((b->flags & kSiteAtStart) != 0 && !t->rep_again) hit_sites(s, b->pc, p, env);
@@ -162,10 +169,14 @@ extern "C" __attribute__((visibility("hidden"))) void tracectl_on_block(unsigned
   }
   const auto* p = static_cast<const Block*>(s->previous);
   s->previous = b;
-  if (__builtin_expect((s->enabled ^ 1) | b->flags, 0)) {
+  // `enabled` is 1 and `watch_hits` 0: one load tells.
+  static_assert(offsetof(ThreadState, watch_hits) == offsetof(ThreadState, enabled) + 4);
+  uint64_t state = 0;
+  __builtin_memcpy(&state, &s->enabled, sizeof state);
+  if (__builtin_expect(((state ^ 1) | b->flags) != 0, 0)) {
     // Paused and nothing here could resume: the common case outside windows.
-    if (s->paused != 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) return;
-    if (s->enabled == 0 || b->flags != kNoFile || !code_is_known(s, b)) return enter_slowly(s, p, b, env);
+    if (s->paused != 0 && s->watch_hits == 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) return;
+    if (state != 1 || b->flags != kNoFile || !code_is_known(s, b)) return enter_slowly(s, p, b, env);
   }
   const bool fell = b->pc == p->next[0];
   if (__builtin_expect(p->ending == Ending::cond, 1)) {  // the most frequent; settle() has them all

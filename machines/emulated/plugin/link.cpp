@@ -202,6 +202,7 @@ bool ask_module(const char* path, Module& out) {
   out.sites.resize(reply.count);
   std::memcpy(out.sites.data(), buffer.data() + sizeof reply, reply.count * sizeof(WireSite));
   out.build_id_size = static_cast<uint8_t>(reply.build_id_size);
+  out.code_offset = reply.code_offset;
   std::memcpy(out.build_id, reply.build_id, sizeof out.build_id);
   return true;
 }

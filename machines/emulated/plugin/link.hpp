@@ -29,6 +29,7 @@ struct Module {
   std::vector<emulated::WireSite> sites;
   uint8_t build_id[20] = {};
   uint8_t build_id_size = 0;
+  uint64_t code_offset = 0;
 };
 bool ask_module(const char* path, Module& out);
 // code: room in the capture for code without a file, mapped; null when there is none.

@@ -18,6 +18,7 @@
 #include "machines/emulated/plugin/log.hpp"
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 
@@ -177,6 +178,11 @@ void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_off
   if (file) file_lies(address, address + size);
   const std::lock_guard lock(g.mutex);
   for (const auto& site : module.sites) {
+    if (site.data != 0) {
+      const bool has_code = module.code_offset >= file_offset && module.code_offset < file_offset + size;
+      if (has_code) add_watch(site.trigger, address + (site.file_offset - file_offset));
+      continue;
+    }
     if (site.file_offset < file_offset || site.file_offset >= file_offset + size) continue;
     auto& list = g.sites[address + (site.file_offset - file_offset)];
     bool there = false;

@@ -51,6 +51,12 @@ struct ReturnProbe {
   uint32_t trigger = 0;
 };
 
+// A watched access in the block that was entered last.
+struct WatchHit {
+  uint64_t next = 0;  // the instruction behind it; 0: it was the block's last
+  uint32_t trigger = 0;
+};
+
 struct Thread {
   ThreadState* state = nullptr;
   perf_event_mmap_page* page = nullptr;
@@ -62,6 +68,7 @@ struct Thread {
   bool dead = false;       // no buffers: this thread is not traced
   bool rep_again = false;  // the block just entered repeats a rep instruction
   std::vector<ReturnProbe> returns;
+  std::vector<WatchHit> watch_hits;  // in the order of execution
   uint64_t syscall_args[6] = {};
   uint32_t periods[64] = {};
   bool log_skip = false;
@@ -87,6 +94,7 @@ struct Process {
   std::vector<char> pool;
   std::vector<uint32_t> on_enter[512], on_exit[512];  // triggers by system call
   bool any_syscall_trigger = false;
+  int watched_accesses = 0;                                   // kQemuMem*: what the plan's watchpoints need to see
   std::mutex mutex;                                           // guards what follows; held across fork
   std::unordered_map<uint64_t, std::vector<uint32_t>> sites;  // address → triggers
   std::unordered_multimap<uint64_t, Block*> blocks;           // by pc

@@ -21,6 +21,7 @@
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/program.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 namespace {
@@ -62,6 +63,11 @@ void after_mmap(ThreadState* s, const uint64_t* a, int64_t ret) {
   if (!path_of(static_cast<int>(a[4]), path, sizeof path)) return;
   const bool file = (prot & PROT_WRITE) == 0 && (flags & MAP_TYPE) == MAP_PRIVATE && is_file(path, static_cast<int>(a[4]));
   map_code(s, address, size, a[5], path, prot, flags, file);
+}
+
+void after_munmap(uint64_t address, uint64_t size) {
+  memory_changed(address, address + size);
+  if (g.watched_accesses != 0) drop_watches(address, address + size);
 }
 
 // mremap: what lay at the old place lies at the new one, but which file that was is not followed.
@@ -135,6 +141,7 @@ void on_syscall(qemu_plugin_id_t, unsigned, int64_t number, uint64_t a1, uint64_
   Thread* t = thread_of(s);
   const uint64_t args[6] = {a1, a2, a3, a4, a5, a6};
   std::memcpy(t->syscall_args, args, sizeof args);
+  if (s->watch_hits != 0) hit_watches_inside(s, static_cast<const Block*>(s->previous), ~0ull);
   if (s->enabled != 0) disable_at(s, 0);
   if (g.any_syscall_trigger && !t->dead) hit_syscall(s, number, args, nullptr);
   switch (number) {
@@ -165,7 +172,7 @@ void on_syscall_return(qemu_plugin_id_t, unsigned, int64_t number, int64_t ret) 
       after_mmap(s, t->syscall_args, ret);
       break;
     case SYS_munmap:
-      if (ret == 0) memory_changed(t->syscall_args[0], t->syscall_args[0] + page_round(t->syscall_args[1]));
+      if (ret == 0) after_munmap(t->syscall_args[0], page_round(t->syscall_args[1]));
       break;
     case SYS_mremap:
       after_mremap(t->syscall_args, ret);
