@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "cli/record_setup.hpp"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <memory>
 
 #include "backends/intel_pt/metadata.hpp"
 #include "core/clock.hpp"
+#include "decode/data_symbols.hpp"
 #include "decode/symbols.hpp"
 #include "machines/emulated/protocol.hpp"
 
@@ -21,21 +24,40 @@ std::string bytes_of_hex(const std::string& hex) {
   return out;
 }
 
-bool sits_in_code(const ResolvedTrigger& t) {
+bool sits_in_file(const ResolvedTrigger& t) {
   return t.kind != TriggerKind::tracepoint && t.kind != TriggerKind::event && t.where.form != CodeLocation::Form::address;
 }
 
-ModuleAnswer answer(const ResolvedPlan& plan, const std::string& path, std::vector<bool>& found) {
+// The kernel refuses a watchpoint that is not aligned to its length (hw_breakpoint_arch_parse).
+void watch_data(const ResolvedTrigger& t, uint32_t index, const std::string& path, ModuleAnswer& out, Placement& placement) {
+  const auto data = decode::data_symbols(path, t.where.symbol);
+  out.code_offset = data.code_offset;
+  for (const uint64_t variable : data.found) {
+    const uint64_t address = variable + t.where.offset;
+    placement.found = placement.found || address % t.len == 0;
+    if (address % t.len == 0)
+      out.sites.push_back({index, address - data.code_address + data.code_offset, true});
+    else
+      placement.why = fmt::format("in {} it lies at {:#x}, no multiple of len = {}; debug registers watch aligned data only",
+                                  path, address, t.len);
+  }
+}
+
+ModuleAnswer answer(const ResolvedPlan& plan, const std::string& path, std::vector<Placement>& placements) {
   ModuleAnswer out;
   const auto symbols = decode::Symbols::open(path);
   if (!symbols) return out;
   out.build_id = bytes_of_hex(symbols->build_id());
   for (uint32_t i = 0; i < plan.triggers.size(); ++i) {
     const auto& t = plan.triggers[i];
-    if (!sits_in_code(t) || !decode::object_matches(t.where.object, path, symbols->soname())) continue;
+    if (!sits_in_file(t) || !decode::object_matches(t.where.object, path, symbols->soname())) continue;
+    if (t.access != BreakAccess::execute) {
+      watch_data(t, i, path, out, placements[i]);
+      continue;
+    }
     for (const uint64_t offset : symbols->resolve(t.where)) {
-      out.sites.push_back({i, offset});
-      found[i] = true;
+      out.sites.push_back({i, offset, false});
+      placements[i].found = true;
     }
   }
   return out;
@@ -60,14 +82,14 @@ capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string&
   return setup;
 }
 
-ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<bool>& found) {
-  found.assign(plan.triggers.size(), false);
-  for (size_t i = 0; i < plan.triggers.size(); ++i) found[i] = !sits_in_code(plan.triggers[i]);
+ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<Placement>& placements) {
+  placements.assign(plan.triggers.size(), {});
+  for (size_t i = 0; i < plan.triggers.size(); ++i) placements[i].found = !sits_in_file(plan.triggers[i]);
   auto known = std::make_shared<std::map<std::string, ModuleAnswer>>();
-  return [&plan, &found, known](const std::string& path) {
+  return [&plan, &placements, known](const std::string& path) {
     const auto it = known->find(path);
     if (it != known->end()) return it->second;
-    return known->emplace(path, answer(plan, path, found)).first->second;
+    return known->emplace(path, answer(plan, path, placements)).first->second;
   };
 }
 

@@ -18,9 +18,14 @@ namespace tracectl::cli {
 // Events, AUXTRACE_INFO, command line of an emulated Intel PT capture in `directory`.
 [[nodiscard]] capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string& directory);
 
-// Finds the plan's code triggers in files as they are mapped; symbols come from decode/.
-// `found` (one per trigger) is set when a trigger was placed at least once.
-[[nodiscard]] ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<bool>& found);
+struct Placement {
+  bool found = false;  // at least once
+  std::string why;     // not, although the symbol is there
+};
+
+// Finds the plan's triggers on code and data in files as they are mapped; symbols come from
+// decode/. `placements`: one per trigger.
+[[nodiscard]] ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<Placement>& placements);
 
 // `outcome` null: the capture is being made.
 [[nodiscard]] capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& host,

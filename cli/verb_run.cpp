@@ -62,18 +62,25 @@ class Progress {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now(), last_ = begin_;
 };
 
-void warn_unplaced(const ResolvedPlan& plan, const std::vector<bool>& found) {
+void warn_unplaced(const ResolvedPlan& plan, const std::vector<Placement>& placements) {
   for (size_t i = 0; i < plan.triggers.size(); ++i)
-    if (!found[i])
+    if (placements[i].found) {
+      continue;
+    } else if (!placements[i].why.empty()) {
+      fmt::print(stderr, "tracectl: warning: '{}' was never placed: {}\n  hint: a smaller len, or another +OFFSET\n",
+                 plan.triggers[i].on, placements[i].why);
+    } else {
       fmt::print(stderr,
                  "tracectl: warning: '{}' was never found: no file with code that the program mapped has it\n  hint: "
-                 "tracectl list symbols --program {} PATTERN\n",
-                 plan.triggers[i].on, plan.command.empty() ? "PROGRAM" : plan.command[0]);
+                 "tracectl list symbols --program {} PATTERN{}\n",
+                 plan.triggers[i].on, plan.command.empty() ? "PROGRAM" : plan.command[0],
+                 plan.triggers[i].access == BreakAccess::execute ? "" : " lists functions; nm -C lists variables");
+    }
 }
 
 void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const capture::CaptureSummary& s,
-                 const emulated::Outcome& outcome, const std::vector<bool>& found) {
-  warn_unplaced(plan, found);
+                 const emulated::Outcome& outcome, const std::vector<Placement>& placements) {
+  warn_unplaced(plan, placements);
   for (size_t i = 0; i < kLossKinds; ++i)
     if (s.loss.count[i] != 0)
       fmt::print(stderr, "tracectl: loss: {}: {} {}\n", kLossNames[i], s.loss.count[i], kLossMeanings[i]);
@@ -108,8 +115,8 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   if (!writer) return tl::unexpected<Error>(writer.error());
   if (auto r = writer->side_file("capture.json", capture_json(summarize(plan, loaded.host, *writer, nullptr))); !r)
     return tl::unexpected<Error>(r.error());
-  std::vector<bool> found;
-  const auto finder = module_finder(plan, found);
+  std::vector<Placement> placements;
+  const auto finder = module_finder(plan, placements);
   emulated::RunOptions run_options;
   if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
   bool said_failure = false;
@@ -135,7 +142,7 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
     return fail(
         fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),
         "tracectl doctor says whether QEMU and the plugin fit together");
-  say_outcome(options, plan, summary, *outcome, found);
+  say_outcome(options, plan, summary, *outcome, placements);
   if (options.fail_on_loss && summary.loss.any()) return 4;
   return status_of(*outcome);
 }

@@ -57,10 +57,6 @@ void resolve_breakpoint(ResolveContext& c, const Written& w, const PlanTrigger& 
   out->access = in.access.value_or(BreakAccess::execute);
   const uint64_t len = in.len.value_or(8);
   out->len = static_cast<unsigned>(len);
-  if (c.emulated() && out->access != BreakAccess::execute)
-    c.diagnostics.unsupported(
-        in.access.at, fmt::format("access = \"{}\" is not supported on the emulated machine yet", name_of(out->access)),
-        "access = \"x\" stops at an instruction; data breakpoints need machine = \"kernel\"");
   if (out->access == BreakAccess::execute && len != 8)
     return c.diagnostics.error(in.len.at,
                                fmt::format("len = {}: an x breakpoint has len = 8, the kernel refuses others", len),
@@ -69,6 +65,10 @@ void resolve_breakpoint(ResolveContext& c, const Written& w, const PlanTrigger& 
     return c.diagnostics.error(
         in.len.at, fmt::format("len = {}: a {} breakpoint watches 1, 2, 4 or 8 bytes", len, name_of(out->access)));
   const bool data = out->access != BreakAccess::execute;
+  if (data && out->where.form == CodeLocation::Form::file_line)
+    c.diagnostics.error(w.on.at,
+                        fmt::format("access = \"{}\" watches data, and a source line is code", name_of(out->access)),
+                        "name a variable, breakpoint:OBJECT:SYMBOL, or its address");
   if (data && out->where.form == CodeLocation::Form::address && out->where.address % len != 0)
     c.diagnostics.error(w.on.at, fmt::format("{:#x} is not a multiple of len = {}", out->where.address, len),
                         "debug registers watch aligned data only");

@@ -115,6 +115,31 @@ const Section* ImageTimeline::find(uint64_t address, uint64_t time) const {
   return best;
 }
 
+SectionIndex::SectionIndex(const ImageTimeline& images) {
+  for (const Section& s : images.sections) {
+    begins_.push_back(s.address);
+    begins_.push_back(s.address + s.size);
+  }
+  std::sort(begins_.begin(), begins_.end());
+  begins_.erase(std::unique(begins_.begin(), begins_.end()), begins_.end());
+  there_.resize(begins_.size());
+  for (const Section& s : images.sections) {
+    const auto first = std::lower_bound(begins_.begin(), begins_.end(), s.address);
+    for (auto at = first; *at < s.address + s.size; ++at) there_[static_cast<size_t>(at - begins_.begin())].push_back(&s);
+  }
+}
+
+const Section* SectionIndex::find(uint64_t address, uint64_t time) const {
+  const auto behind = std::upper_bound(begins_.begin(), begins_.end(), address);
+  if (behind == begins_.begin()) return nullptr;
+  const auto& list = there_[static_cast<size_t>(behind - begins_.begin()) - 1];
+  if (list.empty()) return nullptr;
+  const auto later =
+      std::upper_bound(list.begin(), list.end(), time, [](uint64_t t, const Section* s) { return t < s->time; });
+  // Before its own time a section still is the best guess when nothing older lies there.
+  return later == list.begin() ? list.front() : *std::prev(later);
+}
+
 ImageSet::Epoch& ImageSet::current(int32_t pid) {
   auto& list = epochs_[pid];
   if (list.empty()) list.emplace_back();

@@ -31,6 +31,18 @@ class ImageTimeline {
   [[nodiscard]] const Section* find(uint64_t address, uint64_t time) const;
 };
 
+// ImageTimeline::find for many sections: those over each stretch of addresses. The timeline
+// must outlive it, unchanged.
+class SectionIndex {
+ public:
+  explicit SectionIndex(const ImageTimeline&);
+  [[nodiscard]] const Section* find(uint64_t address, uint64_t time) const;
+
+ private:
+  std::vector<uint64_t> begins_;                    // of the stretches, ascending
+  std::vector<std::vector<const Section*>> there_;  // by stretch; ascending time
+};
+
 // All processes of a capture.
 class ImageSet {
  public:

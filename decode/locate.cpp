@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "core/fd.hpp"
+#include "decode/address_set.hpp"
 #include "decode/paths.hpp"
 
 namespace tracectl::decode {
@@ -65,28 +66,22 @@ std::string describe(const std::optional<SourceLine>& line) {
 }
 
 Locator::Locator(SymbolStore& store, const ImageTimeline& images)
-    : store_(store), images_(images), slots_(size_t{1} << kSlotBits) {
-  const auto& all = images.sections;
-  for (size_t i = 0; i < all.size(); ++i)
-    for (size_t k = 0; k < i; ++k)
-      if (all[i].address < all[k].address + all[k].size && all[k].address < all[i].address + all[i].size) {
-        changes_.push_back(all[i].time);
-        break;
-      }
+    : store_(store), sections_(images), slots_(size_t{1} << kSlotBits) {
+  AddressSet taken;
+  for (const Section& s : images.sections)
+    if (taken.add(s.address, s.address + s.size)) changes_.push_back(s.time);
 }
 
 void Locator::advance(uint64_t time) {
-  if (!stale(time)) return;
   while (stale(time)) ++passed_;
-  std::fill(slots_.begin(), slots_.end(), Slot{});
 }
 
 const Place& Locator::at(uint64_t address, uint64_t time) {
   Slot& slot = slots_[(address * 0x9e3779b97f4a7c15u) >> (64 - kSlotBits)];
-  if (slot.address == address) return slot.place;
-  slot = {address, {}};
+  if (slot.address == address && slot.passed == passed_) return slot.place;
+  slot = {address, passed_, {}};
   Place& place = slot.place;
-  place.section = images_.find(address, time);
+  place.section = sections_.find(address, time);
   if (place.section == nullptr) return place;
   place.file_offset = address - place.section->address + place.section->file_offset;
   place.file = &store_.file(place.section->file);
@@ -95,7 +90,7 @@ const Place& Locator::at(uint64_t address, uint64_t time) {
 }
 
 std::span<const uint8_t> Locator::code(uint64_t address, uint64_t time) {
-  const Section* s = images_.find(address, time);
+  const Section* s = sections_.find(address, time);
   if (s == nullptr) return {};
   const auto bytes = store_.file(s->file).bytes();
   const uint64_t begin = address - s->address + s->file_offset;

@@ -74,10 +74,11 @@ class Locator {
  private:
   struct Slot {
     uint64_t address = ~uint64_t{0};
+    size_t passed = 0;  // filled behind so many changes
     Place place;
   };
   SymbolStore& store_;
-  const ImageTimeline& images_;
+  SectionIndex sections_;
   std::vector<uint64_t> changes_;  // times at which a mapping replaces another, ascending
   size_t passed_ = 0;
   std::vector<Slot> slots_;

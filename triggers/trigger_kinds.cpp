@@ -19,7 +19,7 @@ constexpr TriggerKindInfo kKinds[] = {
      "a kernel tracepoint; on the emulated machine: syscalls:* and raw_syscalls:*"},
     {TriggerKind::breakpoint, "breakpoint", "breakpoint:[OBJECT:]SYMBOL[+OFFSET] | [OBJECT:]FILE:LINE | ADDRESS",
      "breakpoint:app:parse_header", true, true,
-     "an instruction is reached (access x); data is touched (w, rw: kernel machine); four at a time on x86 hardware"},
+     "an instruction is reached (access x); data is written or touched (w, rw); four at a time on x86 hardware"},
     {TriggerKind::uprobe, "uprobe", "uprobe:OBJECT:SYMBOL[+OFFSET]", "uprobe:libc.so.6:qsort", true, true,
      "a function of a program or library is entered; no debug-register limit"},
     {TriggerKind::uretprobe, "uretprobe", "uretprobe:OBJECT:SYMBOL", "uretprobe:libc.so.6:qsort", true, true,

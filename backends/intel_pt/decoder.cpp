@@ -12,6 +12,7 @@
 #include "backends/intel_pt/clock.hpp"
 #include "backends/intel_pt/insn_cache.hpp"
 #include "core/check.hpp"
+#include "decode/address_set.hpp"
 
 namespace tracectl::intel_pt {
 namespace {
@@ -62,7 +63,7 @@ class Code {
       : cache_(cache), image_(pt_image_alloc("tracectl")) {
     for (const decode::Section& s : images.sections) {
       if (s.file.empty()) continue;
-      if (overlaps(s))
+      if (present_.add(s.address, s.address + s.size))
         later_.push_back(&s);
       else
         add(s);
@@ -75,20 +76,15 @@ class Code {
   }
 
  private:
-  [[nodiscard]] bool overlaps(const decode::Section& s) const {
-    return std::any_of(present_.begin(), present_.end(), [&s](const decode::Section* p) {
-      return s.address < p->address + p->size && p->address < s.address + s.size;
-    });
-  }
   void add(const decode::Section& s) {
-    present_.push_back(&s);
     const int isid = pt_iscache_add_file(cache_, s.file.c_str(), s.file_offset, s.size, s.address);
     if (isid > 0) pt_image_add_cached(image_.get(), cache_, isid, nullptr);
   }
 
   pt_image_section_cache* cache_;
   std::unique_ptr<pt_image, ImageEnd> image_;
-  std::vector<const decode::Section*> present_, later_;
+  decode::AddressSet present_;
+  std::vector<const decode::Section*> later_;
   size_t next_ = 0;
 };
 
@@ -177,7 +173,6 @@ class Walk {
     if (stamp_.time < next_change_) return;
     code_.advance(stamp_.time);
     next_change_ = code_.next_change();
-    insns_.clear();
   }
 
   void on_event(const pt_event& e) {

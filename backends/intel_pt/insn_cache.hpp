@@ -3,7 +3,6 @@
 // are replaced, never grown: its memory is fixed.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -29,7 +28,6 @@ class InsnCache {
     const Insn insn = bytes.empty() ? Insn{} : decode_insn(bytes.data(), bytes.size(), ip);
     return slot(ip) = {ip, section, insn.size, insn.kind};
   }
-  void clear() { std::fill(entries_.begin(), entries_.end(), Entry{}); }
 
  private:
   static constexpr unsigned kBits = 16;

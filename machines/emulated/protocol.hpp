@@ -31,7 +31,7 @@
 
 namespace tracectl::emulated {
 
-inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr uint32_t kProtocolVersion = 2;
 inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint64_t kStateSize = 4096;
 inline constexpr uint32_t kMaxPath = 4096;
@@ -59,12 +59,14 @@ struct alignas(64) ThreadState {
   // The first cache line is what every executed block touches.
   intel_pt::PtWriter pt;
   uint32_t enabled = 0;            // packets are being generated (between PGE and PGD)
+  uint32_t watch_hits = 0;         // of the block entered last; must lie behind `enabled`
   const void* previous = nullptr;  // Block entered last; only the plugin follows it
   uint32_t paused = 0;             // aux_paused
   uint32_t return_probes = 0;      // pending ones
   uint64_t last_time = 0;          // ns; times in one thread strictly ascend
   uint64_t published = 0;          // pt.pos at the last publish
   uint64_t last_psb = 0;           // pt.pos behind the last PSB+
+  uint64_t stamped = 0;            // time of the last TSC in front of a TIP.PGE
   uint64_t windows = 0;            // resumes that found the event paused
   std::atomic<uint32_t> done{0};   // the thread ended; everything is published
   std::atomic<uint32_t> space{0};  // futex: bumped when the launcher gave space back
@@ -95,7 +97,7 @@ static_assert(sizeof(ThreadState) <= kStateSize);
   return true;
 }
 
-enum class Request : uint32_t { hello = 1, thread = 2, module = 3 };
+enum class Request : uint32_t { hello = 1, thread = 2, module = 3, code = 4 };
 
 struct RequestHeader {
   Request what;
@@ -121,7 +123,9 @@ struct WireTrigger {
   uint64_t snapshot_size;               // do = snapshot: bytes
   uint32_t filter_first, filter_count;  // into the filter ops of the reply
   uint32_t pool_offset;                 // of this trigger's texts
-  uint32_t reserved;
+  uint8_t access;                       // BreakAccess
+  uint8_t len;                          // bytes that a watchpoint watches
+  uint16_t reserved;
 };
 
 struct HelloReply {
@@ -164,7 +168,7 @@ struct ModuleRequest {
 
 struct WireSite {
   uint32_t trigger;
-  uint32_t reserved;
+  uint32_t data;  // 1: TriggerSite::data
   uint64_t file_offset;
 };
 
@@ -173,7 +177,23 @@ struct ModuleReply {
   uint32_t build_id_size;
   uint8_t build_id[20];
   uint32_t reserved;
+  uint64_t code_offset;  // ModuleAnswer
 };
+
+// code → CodeReply and the image file: `size` bytes at `offset` of it are the process's own, to
+// be mapped and filled with code that lies in no file (docs/design/code-without-a-file.md).
+struct CodeRequest {
+  RequestHeader h;
+};
+
+struct CodeReply {
+  uint64_t offset, size;
+  char path[kMaxPath];  // as MMAP2 records name it
+};
+
+// A page of code in the image file: the page, and what an instruction that begins in it has
+// behind it (15 bytes at most), so that a decoder finds each instruction in one piece.
+inline constexpr uint64_t kCodeSlack = 16, kCodeSlot = kPageSize + kCodeSlack;
 
 inline constexpr uint32_t kMaxMessage = 128 * 1024;
 

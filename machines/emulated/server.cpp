@@ -55,7 +55,7 @@ bool take(const std::vector<char>& message, ssize_t n, T& out) {
 
 Server::Server(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
                Session& session)
-    : plan_(plan), host_(host), modules_(modules), writer_(writer), session_(session) {}
+    : plan_(plan), host_(host), modules_(modules), writer_(writer), session_(session), code_(writer.directory()) {}
 
 Server::~Server() {
   if (page_ != nullptr) munmap(page_, kPageSize);
@@ -122,12 +122,15 @@ void Server::answer(int fd, int32_t peer) {
   HelloRequest hello_request{};
   ThreadRequest thread_request{};
   ModuleRequest module_request{};
+  CodeRequest code_request{};
   if (h.version == kProtocolVersion && h.what == Request::hello && take(message, n, hello_request))
     reply = hello(hello_request, peer, &memory);
   else if (h.version == kProtocolVersion && h.what == Request::thread && take(message, n, thread_request))
     reply = thread(thread_request, peer, &memory);
   else if (h.version == kProtocolVersion && h.what == Request::module && take(message, n, module_request))
     reply = module(module_request);
+  else if (h.version == kProtocolVersion && h.what == Request::code && take(message, n, code_request))
+    reply = code(&memory);
   if (!reply.empty()) send_reply(fd, reply, memory);
   if (h.what == Request::thread && memory >= 0 && !threads_.empty()) threads_.rbegin()->second->forget_memory();
 }
@@ -173,6 +176,14 @@ std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memo
 std::string Server::module(const ModuleRequest& request) const {
   const std::string path(request.path, strnlen(request.path, sizeof request.path));
   return module_reply(modules_ ? modules_(path) : ModuleAnswer{});
+}
+
+std::string Server::code(int* memory) {
+  CodeReply reply{};
+  if (!code_.grow(reply.offset, reply.size)) return {};  // the plugin stores nothing: counted when it is decoded
+  *memory = code_.file();
+  std::strncpy(reply.path, code_.path().c_str(), sizeof reply.path - 1);
+  return {reinterpret_cast<const char*>(&reply), sizeof reply};
 }
 
 // `pid` is what the program knows, and the records say; `peer` is the same process in our

@@ -12,6 +12,7 @@
 #include "core/session.hpp"
 #include "core/symbol_finder.hpp"
 #include "machines/emulated/buffers.hpp"
+#include "machines/emulated/code_images.hpp"
 #include "machines/emulated/launcher.hpp"
 
 namespace tracectl::emulated {
@@ -50,6 +51,7 @@ class Server {
   std::string hello(const HelloRequest& request, int32_t peer, int* memory);
   std::string thread(const ThreadRequest& request, int32_t peer, int* memory);
   std::string module(const ModuleRequest& request) const;
+  std::string code(int* memory);
   void follow_process(int32_t pid, int32_t peer);
   void finish_process(int32_t pid);
   void finish_thread(uint32_t idx, bool crashed);
@@ -61,6 +63,7 @@ class Server {
   const ModuleFinder& modules_;
   capture::Writer& writer_;
   Session& session_;
+  CodeImages code_;
   Fd listener_, page_memory_;
   SessionPage* page_ = nullptr;
   std::string name_;

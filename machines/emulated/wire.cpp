@@ -31,6 +31,8 @@ WireTrigger wire_trigger(const ResolvedTrigger& t) {
   w.limit = t.limit.value_or(~0ull);
   w.period = t.period;
   w.snapshot_size = t.snapshot_size;
+  w.access = static_cast<uint8_t>(t.access);
+  w.len = static_cast<uint8_t>(t.len);
   return w;
 }
 
@@ -75,10 +77,14 @@ std::string module_reply(const ModuleAnswer& answer) {
   const size_t room = (kMaxMessage - sizeof reply) / sizeof(WireSite);
   reply.count = static_cast<uint32_t>(std::min(answer.sites.size(), room));
   reply.build_id_size = static_cast<uint32_t>(std::min<size_t>(answer.build_id.size(), sizeof reply.build_id));
+  reply.code_offset = answer.code_offset;
   std::memcpy(reply.build_id, answer.build_id.data(), reply.build_id_size);
   std::string out;
   append(out, reply);
-  for (uint32_t i = 0; i < reply.count; ++i) append(out, WireSite{answer.sites[i].trigger, 0, answer.sites[i].file_offset});
+  for (uint32_t i = 0; i < reply.count; ++i) {
+    const TriggerSite& s = answer.sites[i];
+    append(out, WireSite{s.trigger, s.data ? 1u : 0u, s.file_offset});
+  }
   return out;
 }
 

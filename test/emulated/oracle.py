@@ -206,6 +206,56 @@ def threads_in_blocks(bench):
     equal("decoded digests", bench.digests(capture), bench.plugin_digests())
 
 
+# ---- code that the program makes ----
+
+MADE = ["grow", "rewrite", "flip", "stack", "heap", "remap", "patch", "self", "across", "memfd", "file"]
+
+
+def made_code(bench):
+    """Each case alone; `jit` without arguments runs none of it."""
+    return "; ".join(f"{case}: {block(bench, [bench.program('jit'), case])}" for case in MADE)
+
+
+def made_code_in_threads(bench):
+    return threads_equal(bench, [bench.program("jit"), "threads"], 2)
+
+
+def threads_in_turns(bench):
+    """No system call lies between one thread's writing and the other's running."""
+    capture = bench.trace([bench.program("jit"), "turns"])
+    bench.clean_info(capture)
+    equal("decoded digests", bench.digests(capture), bench.plugin_digests())
+
+
+def made_code_forked(bench):
+    capture = bench.trace([bench.program("jit"), "fork"])
+    equal("threads", bench.clean_info(capture)["threads"], 2)
+    equal("decoded digests", bench.digests(capture), bench.plugin_digests())
+
+
+def few_records(bench):
+    """600 functions on three pages: a page is stored when it is begun, and then filled. A program that makes no code
+    stores none."""
+    capture = bench.trace([bench.program("jit"), "grow"])
+    with open(os.path.join(capture, "data"), "rb") as data:
+        equal("records of made code", data.read().count(b"/images/generated-code\0"), 3)
+    capture = bench.trace([bench.program("jit")])
+    equal("images", os.listdir(os.path.join(capture, "images")), [])
+
+
+def luajit(bench):
+    if not shutil.which("luajit"):
+        return "skipped: no luajit (apt-get install luajit)"
+    program = """local s, t = 0, {}
+for i = 1, 4000 do s = s + i % 7; if i % 3 == 0 then t[#t + 1] = i * 2 end end
+local function f(n) if n < 2 then return n end return f(n - 1) + f(n - 2) end
+for r = 1, 6 do local q = {} for i = 1, 90 do q[i] = tostring(i * r) end table.sort(q) s = s + #table.concat(q, ",") end
+print(s, #t, f(14))"""
+    words = threads_equal(bench, [shutil.which("luajit"), "-e", program], 1)  # it draws random numbers: no two runs are alike
+    need(os.listdir(os.path.join(bench.path("capture"), "images")), "luajit compiled nothing")
+    return words
+
+
 # ---- children ----
 
 
@@ -415,6 +465,7 @@ if __name__ == "__main__":
         "threads": [four_threads, four_threads_static, eight_threads_in_turn, threads_in_blocks],
         "children": [fork, vfork_and_exec, exec_of_a_script, run_of_a_script, execveat, replaced, failed_exec],
         "libraries": [two_libraries_in_turn],
+        "code": [made_code, made_code_in_threads, threads_in_turns, made_code_forked, few_records, luajit],
         "sqlite": [sqlite_query],
         "python": [python_threads, python_in_blocks],
         "xz": [xz],

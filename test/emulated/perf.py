@@ -134,5 +134,17 @@ def python(bench):
     return same(bench, ["/usr/bin/python3", "-I", "-S", "-c", code])
 
 
+def made_code(bench):
+    cases = "grow rewrite flip stack heap remap patch self across memfd file threads turns fork".split()
+    return "; ".join(f"{case}: {same(bench, [bench.program('jit'), case])}" for case in cases)
+
+
+def luajit(bench):
+    if not shutil.which("luajit"):
+        return "skipped: no luajit (apt-get install luajit)"
+    return same(bench, [shutil.which("luajit"), "-e", "local s = 0 for i = 1, 3000 do s = s + #tostring(i) end print(s)"])
+
+
 if __name__ == "__main__":
-    main({"small": [flow, edges, exceptions, signals, threads, children, libraries, windows], "large": [sqlite, python]})
+    main({"small": [flow, edges, exceptions, signals, threads, children, libraries, windows], "code": [made_code, luajit],
+          "large": [sqlite, python]})

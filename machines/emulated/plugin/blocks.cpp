@@ -2,9 +2,11 @@
 #include "machines/emulated/plugin/blocks.hpp"
 
 #include "backends/intel_pt/insn.hpp"
+#include "machines/emulated/plugin/code.hpp"
 #include "machines/emulated/plugin/flow.hpp"
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/qemu_api.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 namespace {
@@ -73,13 +75,10 @@ bool same(const Block& a, const Block& b) {
 
 // The kept block equal to `made`, or a new one. Under g.mutex.
 Block* intern(const Block& made) {
-  Block*& head = g.blocks[made.pc];
-  for (Block* b = head; b != nullptr; b = b->same_pc)
-    if (same(*b, made)) return b;
-  auto* b = new Block(made);
-  b->same_pc = head;
-  head = b;
-  return b;
+  const auto [first, last] = g.blocks.equal_range(made.pc);
+  for (auto at = first; at != last; ++at)
+    if (same(*at->second, made)) return at->second;
+  return g.blocks.emplace(made.pc, new Block(made))->second;
 }
 
 bool is_handler(uint64_t pc) {
@@ -88,7 +87,21 @@ bool is_handler(uint64_t pc) {
   return false;
 }
 
+// QEMU goes on with single instructions that write memory where it stopped a block.
+bool is_single(const Block& b, bool no_file) {
+  const bool pushes = b.ending == Ending::call || b.ending == Ending::indirect_call;
+  return b.insns == 1 && (b.ending == Ending::none || (no_file && pushes));
+}
+
 }  // namespace
+
+void mark_block(Block& b) {
+  const bool no_file = !lies_in_file(b.pc, b.fall);
+  if (no_file) __atomic_store_n(&b.since, 0, __ATOMIC_RELAXED);  // other bytes, perhaps
+  b.flags =
+      static_cast<uint8_t>((g.sites.count(b.pc) != 0 ? kSiteAtStart : 0) | (is_handler(b.pc) ? kHandler : 0) |
+                           (g.log[0] != 0 ? kLogged : 0) | (no_file ? kNoFile : 0) | (is_single(b, no_file) ? kSingle : 0));
+}
 
 void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   static thread_local std::vector<uint64_t> addresses;
@@ -98,20 +111,20 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   {
     const std::lock_guard lock(g.mutex);
     b = intern(made);
-    b->flags = static_cast<uint8_t>((g.sites.count(b->pc) != 0 ? kSiteAtStart : 0) | (is_handler(b->pc) ? kHandler : 0) |
-                                    (g.log[0] != 0 ? kLogged : 0));
+    mark_block(*b);
     for (size_t i = 1; !g.sites.empty() && i < addresses.size(); ++i)
       if (g.sites.count(addresses[i]) != 0)
         qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, i), tracectl_insn_entry, 0,
                                                guest_pointer<void>(addresses[i]));
   }
+  for (size_t i = 0; g.watched_accesses != 0 && i < addresses.size(); ++i)
+    watch_instruction(qemu_plugin_tb_get_insn(tb, i), i + 1 < addresses.size() ? addresses[i + 1] : 0);
   qemu_plugin_register_vcpu_tb_exec_cb(tb, tracectl_block_entry, 0, b);
 }
 
 void mark_handler(uint64_t pc) {
-  const auto it = g.blocks.find(pc);
-  if (it == g.blocks.end()) return;
-  for (Block* b = it->second; b != nullptr; b = b->same_pc) b->flags |= kHandler;
+  const auto [first, last] = g.blocks.equal_range(pc);
+  for (auto at = first; at != last; ++at) at->second->flags |= kHandler;
 }
 
 }  // namespace tracectl::plugin

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "machines/emulated/plugin/flow.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
+#include "machines/emulated/plugin/code.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/log.hpp"
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/program.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 
@@ -65,11 +70,30 @@ void deliver_signal(ThreadState* s, const Block* p, const Interruption& i) {
 
 }  // namespace
 
+// Nothing to do for the code of `b`: decoders know it since before this thread's last time stamp.
+static bool code_is_known(const ThreadState* s, const Block* b) {
+  return __atomic_load_n(&b->since, __ATOMIC_RELAXED) - 1 < s->stamped;  // 0, not stored yet, is not
+}
+
+// The code of `b`, which is in no file, is stored; and a trace that goes on into it stops here,
+// to start again with a time stamp: decoders apply a mapping when the trace's time reaches it.
+void learn_code(ThreadState* s, const Block* b) {
+  if (code_is_known(s, b)) return;
+  if (b->since == 0) store_code(s, *b);
+  s->last_time = std::max(s->last_time, b->since);  // the next stamp is behind it
+  if (s->enabled != 0 && !code_is_known(s, b)) disable_at(s, b->pc);
+}
+
 // Frame: return address, then ucontext with flags, link, stack (40 bytes) and the registers,
 // rip the seventeenth (asm/sigcontext.h).
 Interruption interruption(const Block* b, const void* env) {
   if ((b->flags & kHandler) == 0 || !is_delivery(b, env)) return {};
   return {true, is_fault_signal(reg(env, kRdi)), load64(reg(env, kRsp) + 8 + 40 + 16 * 8)};
+}
+
+bool goes_on_inside(const Block* p, const Block* b) {
+  if ((b->flags & kSingle) == 0 || p == nullptr || b->pc < p->pc || b->pc >= p->fall) return false;
+  return b->fall < p->fall || (b->pc == p->last && p->ending == b->ending);
 }
 
 bool settle(ThreadState* s, const Block* p, uint64_t ip) {
@@ -107,10 +131,15 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
   Thread* t = thread_of(s);
   if ((b->flags & kLogged) != 0) log_block(s, p, b, env);
   if (t->dead) return;
+  const bool inside = goes_on_inside(p, b);
   const Interruption signal = interruption(b, env);
+  if (s->watch_hits != 0) {
+    const bool faulted = signal.delivered && signal.fault && signal.ip >= p->pc && signal.ip < p->fall;
+    hit_watches_inside(s, p, inside ? b->pc : faulted ? signal.ip : ~0ull);
+  }
   if (signal.delivered) {
     deliver_signal(s, p, signal);
-  } else if (s->enabled != 0 && p != nullptr && !settle(s, p, b->pc)) {
+  } else if (s->enabled != 0 && p != nullptr && !inside && !settle(s, p, b->pc)) {
     // Unexplained: an asynchronous branch is what a decoder can follow.
     g.session->unexplained.fetch_add(1);
     flush_tnt(s->pt);
@@ -118,9 +147,11 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
     put_ip(s->pt, kOpTip, b->pc);
     look_if_due(s, b->pc);
   }
-  t->rep_again = p != nullptr && p->rep && b->pc == p->last;
-  if (s->return_probes != 0 && p != nullptr && p->ending == Ending::ret) check_returns(s, b->pc, reg(env, kRsp));
+  if (s->watch_hits != 0) hit_watches_behind(s, signal.delivered ? signal.ip : b->pc);
+  t->rep_again = inside || (p != nullptr && p->rep && b->pc == p->last);
+  if (s->return_probes != 0 && p != nullptr && !inside && p->ending == Ending::ret) check_returns(s, b->pc, reg(env, kRsp));
   if ((b->flags & kSiteAtStart) != 0 && !t->rep_again) hit_sites(s, b->pc, p, env);
+  if ((b->flags & kNoFile) != 0 && s->paused == 0) learn_code(s, b);
   if (s->enabled == 0 && s->paused == 0 && may_go_on(s)) enable_at(s, b->pc);
 }
 
@@ -138,10 +169,14 @@ extern "C" __attribute__((visibility("hidden"))) void tracectl_on_block(unsigned
   }
   const auto* p = static_cast<const Block*>(s->previous);
   s->previous = b;
-  if (__builtin_expect((s->enabled ^ 1) | b->flags, 0)) {
+  // `enabled` is 1 and `watch_hits` 0: one load tells.
+  static_assert(offsetof(ThreadState, watch_hits) == offsetof(ThreadState, enabled) + 4);
+  uint64_t state = 0;
+  __builtin_memcpy(&state, &s->enabled, sizeof state);
+  if (__builtin_expect(((state ^ 1) | b->flags) != 0, 0)) {
     // Paused and nothing here could resume: the common case outside windows.
-    if (s->paused != 0 && b->flags == 0 && s->return_probes == 0) return;
-    return enter_slowly(s, p, b, env);
+    if (s->paused != 0 && s->watch_hits == 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) return;
+    if (state != 1 || b->flags != kNoFile || !code_is_known(s, b)) return enter_slowly(s, p, b, env);
   }
   const bool fell = b->pc == p->next[0];
   if (__builtin_expect(p->ending == Ending::cond, 1)) {  // the most frequent; settle() has them all

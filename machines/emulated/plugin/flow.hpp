@@ -30,8 +30,15 @@ struct Interruption {
 };
 Interruption interruption(const Block* b, const void* env);
 
+// Did QEMU stop `p` before its end, to go on with `b` inside it? It does at an instruction that
+// writes to the page it lies in, and at some atomic ones: each is run again, alone. A block at
+// that address would else run to the end of `p`, so the shorter one tells. Its instruction was
+// begun before, and its triggers were hit.
+bool goes_on_inside(const Block* p, const Block* b);
 // The predecessor `p` went on at `ip`: its last packet. False when nothing explains it.
 bool settle(ThreadState* s, const Block* p, uint64_t ip);
+// The code of `b` (kNoFile) is stored, and the trace tells decoders when.
+void learn_code(ThreadState* s, const Block* b);
 // Everything that is not "traced block follows traced block": signals, triggers, pause, start.
 void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* env);
 

@@ -67,7 +67,7 @@ void add_code(const std::vector<Elf64_Phdr>& phdrs, uint64_t bias, GuestImage& o
     if (p.p_type != PT_LOAD || (p.p_flags & PF_X) == 0) continue;
     const uint64_t slack = p.p_vaddr % kPage;
     const uint64_t size = (p.p_filesz + slack + kPage - 1) / kPage * kPage;
-    out.code.push_back({bias + p.p_vaddr - slack, size, p.p_offset - slack});
+    out.code.push_back({bias + p.p_vaddr - slack, size, p.p_offset - slack, (p.p_flags & PF_W) != 0});
   }
 }
 

@@ -12,6 +12,7 @@ namespace tracectl::plugin {
 
 struct CodeSegment {
   uint64_t address = 0, size = 0, file_offset = 0;
+  bool writable = false;
 };
 
 struct GuestImage {

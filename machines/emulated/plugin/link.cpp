@@ -212,8 +212,25 @@ bool ask_module(const char* path, Module& out) {
   out.sites.resize(reply.count);
   std::memcpy(out.sites.data(), buffer.data() + sizeof reply, reply.count * sizeof(WireSite));
   out.build_id_size = static_cast<uint8_t>(reply.build_id_size);
+  out.code_offset = reply.code_offset;
   std::memcpy(out.build_id, reply.build_id, sizeof out.build_id);
   return true;
+}
+
+CodeRoom request_code_room(char (&path)[kMaxPath]) {
+  const KeepErrno keep;
+  const CodeRequest request{header(Request::code)};
+  CodeReply reply{};
+  int memory = -1;
+  const ssize_t n = exchange(&request, sizeof request, &reply, sizeof reply, &memory);
+  CodeRoom out;
+  if (n == sizeof reply && memory >= 0) {
+    void* map = mmap(nullptr, reply.size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, static_cast<off_t>(reply.offset));
+    if (map != MAP_FAILED) out = {static_cast<uint8_t*>(map), reply.offset, reply.size};
+    std::memcpy(path, reply.path, sizeof path);
+  }
+  if (memory >= 0) close(memory);
+  return out;
 }
 
 }  // namespace tracectl::plugin

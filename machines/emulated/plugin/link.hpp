@@ -29,7 +29,14 @@ struct Module {
   std::vector<emulated::WireSite> sites;
   uint8_t build_id[20] = {};
   uint8_t build_id_size = 0;
+  uint64_t code_offset = 0;
 };
 bool ask_module(const char* path, Module& out);
+// code: room in the capture for code without a file, mapped; null when there is none.
+struct CodeRoom {
+  uint8_t* bytes = nullptr;
+  uint64_t offset = 0, size = 0;
+};
+CodeRoom request_code_room(char (&path)[emulated::kMaxPath]);
 
 }  // namespace tracectl::plugin

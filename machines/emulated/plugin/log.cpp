@@ -36,6 +36,7 @@ void add_block(Thread* t, const Block* p, uint64_t until) {
 uint64_t end_of(const Block* p, const Block* b, const void* env) {
   const Interruption i = interruption(b, env);
   const uint64_t to = i.delivered ? i.ip : b->pc;
+  if (!i.delivered && goes_on_inside(p, b)) return b->pc;
   if (p->rep && to == p->last) return p->last;  // it goes on: its successor tells it
   const bool inside = to >= p->pc && to < p->fall;
   if (inside && i.delivered && i.fault) return to;

@@ -145,11 +145,17 @@ uint64_t next_look(ThreadState* s) {
   return std::min<uint64_t>({psb, s->published + g.config.wakeup, free_end(thread_of(s))});
 }
 
+void put_stamp(ThreadState* s) {
+  s->stamped = next_time(s);
+  if (g.config.tsc != 0) put_tsc(s->pt, s->stamped);
+}
+
 // Packets were dropped in front of `ip`: OVF, then FUP, and every compression starts over.
 void put_overflow(ThreadState* s, uint64_t ip) {
   s->pt.tnt = 1;
   s->calls = 0;
   put_ovf(s->pt);
+  put_stamp(s);
   put_full_ip(s->pt, kOpFup, ip);
   s->overflows += 1;
 }
@@ -220,7 +226,7 @@ void enable_at(ThreadState* s, uint64_t ip) {
     put_overflow(s, ip);
   } else {
     if (s->pt.pos == 0 || stopped == kStopped) put_sync(s, 0);
-    if (g.config.tsc != 0) put_tsc(s->pt, next_time(s));
+    put_stamp(s);
     put_ip(s->pt, kOpTipPge, ip);
   }
   if (stopped != 0) s->pt.limit = next_look(s);

@@ -18,6 +18,7 @@
 #include "machines/emulated/plugin/qemu_api.hpp"
 #include "machines/emulated/plugin/state.hpp"
 #include "machines/emulated/plugin/syscalls.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 
@@ -50,7 +51,12 @@ void index_triggers() {
   for (uint32_t i = 0; i < g.triggers.size(); ++i) {
     const WireTrigger& w = g.triggers[i];
     if (w.kind != static_cast<uint8_t>(TriggerKind::tracepoint)) {
-      if (w.address != 0) g.sites[w.address].push_back(i);
+      if (w.access != static_cast<uint8_t>(BreakAccess::execute)) {
+        g.watched_accesses |= kQemuMemWrite | (w.access == static_cast<uint8_t>(BreakAccess::read_write) ? kQemuMemRead : 0);
+        if (w.address != 0) add_watch(i, w.address);
+      } else if (w.address != 0) {
+        g.sites[w.address].push_back(i);
+      }
       continue;
     }
     g.any_syscall_trigger = true;

@@ -10,12 +10,15 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "machines/emulated/plugin/blocks.hpp"
+#include "machines/emulated/plugin/code.hpp"
 #include "machines/emulated/plugin/flow.hpp"
 #include "machines/emulated/plugin/guest_start.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/log.hpp"
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 
@@ -72,7 +75,7 @@ ThreadState* attach(ThreadOrigin origin, int32_t parent_pid, int32_t parent_tid)
 
 void map_image(ThreadState* s, const GuestImage& image) {
   for (const auto& seg : image.code)
-    map_code(s, seg.address, seg.size, seg.file_offset, image.path, PROT_READ | PROT_EXEC, MAP_PRIVATE);
+    map_code(s, seg.address, seg.size, seg.file_offset, image.path, PROT_READ | PROT_EXEC, MAP_PRIVATE, !seg.writable);
 }
 
 const char* base_name(const char* path) {
@@ -127,7 +130,7 @@ ThreadState* start_thread(const Block* b, const void* env) {
   if (!g.started) {
     ThreadState* s = start_program(env);
     const std::lock_guard lock(g.mutex);
-    if (g.sites.count(b->pc) != 0) const_cast<Block*>(b)->flags |= kSiteAtStart;  // translated before we knew
+    mark_block(*const_cast<Block*>(b));  // translated before we knew anything
     return s;
   }
   if (inherited.valid) return start_forked();
@@ -158,7 +161,7 @@ void leave_program(ThreadState* s) {
 }
 
 void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_offset, const char* path, uint32_t prot,
-              uint32_t flags) {
+              uint32_t flags, bool file) {
   Module module;
   const bool known = ask_module(path, module);
   perf::Mapping m;
@@ -172,8 +175,14 @@ void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_off
   m.build_id_size = known ? module.build_id_size : 0;
   char record[4096 + 256];
   put_record(s, record, perf::build_mmap2(record, sizeof record, sample_id(s, emulated::kSidebandId), m));
+  if (file) file_lies(address, address + size);
   const std::lock_guard lock(g.mutex);
   for (const auto& site : module.sites) {
+    if (site.data != 0) {
+      const bool has_code = module.code_offset >= file_offset && module.code_offset < file_offset + size;
+      if (has_code) add_watch(site.trigger, address + (site.file_offset - file_offset));
+      continue;
+    }
     if (site.file_offset < file_offset || site.file_offset >= file_offset + size) continue;
     auto& list = g.sites[address + (site.file_offset - file_offset)];
     bool there = false;
@@ -194,6 +203,7 @@ void install_fork_handlers() {
   // and the parent goes on writing it at once.
   const auto before = [] {
     g.mutex.lock();
+    freeze_code();
     inherited = {};
     ThreadState* s = tls_state;
     if (s == nullptr) return;
@@ -205,6 +215,7 @@ void install_fork_handlers() {
     g.mutex.unlock();
   };
   const auto in_child = [] {
+    leave_code_room();
     g.mutex.unlock();
     tls_state = nullptr;
   };

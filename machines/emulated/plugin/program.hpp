@@ -18,9 +18,10 @@ ThreadState* start_forked();
 void finish_thread(ThreadState* s);
 // The program is about to become another one by exec: as finish_thread, without EXIT.
 void leave_program(ThreadState* s);
-// A file was mapped with code in it: MMAP2, and the triggers that sit there.
+// A file was mapped with code in it: MMAP2, and the triggers that sit there. `file`: a decoder
+// can read the code there, for what lies in memory cannot be written.
 void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_offset, const char* path, uint32_t prot,
-              uint32_t flags);
+              uint32_t flags, bool file);
 // COMM: the thread has a new name.
 void rename_thread(ThreadState* s, const char* name, bool exec);
 // fork(2) handlers: the child must not write into its parent's rings.

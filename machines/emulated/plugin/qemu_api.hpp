@@ -30,6 +30,13 @@ using qemu_syscall_cb = void (*)(qemu_plugin_id_t, unsigned vcpu, int64_t num, u
                                  uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8);
 using qemu_syscall_ret_cb = void (*)(qemu_plugin_id_t, unsigned vcpu, int64_t num, int64_t ret);
 
+// `info`: the size as a shift, and whether it is a store; after the access.
+using qemu_mem_cb = void (*)(unsigned vcpu, uint32_t info, uint64_t address, void* data);
+enum : int { kQemuMemRead = 1, kQemuMemWrite = 2 };
+
+void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_mem_cb, int flags, int read_write, void* data);
+unsigned qemu_plugin_mem_size_shift(uint32_t info);
+bool qemu_plugin_mem_is_store(uint32_t info);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, qemu_tb_trans_cb);
 void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb*, qemu_exec_cb, int flags, void* data);
 void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_exec_cb, int flags, void* data);

@@ -26,6 +26,8 @@ enum BlockFlag : uint8_t {
   kSiteAtStart = 1,  // a trigger sits on the first instruction
   kHandler = 2,      // the address of a signal handler
   kLogged = 4,       // every block is, with log=
+  kNoFile = 8,       // its bytes are in no file (plugin/code.hpp)
+  kSingle = 16,      // one instruction that may be what is left of a block (goes_on_inside)
 };
 
 // One translated block, as the trace unit sees it. Blocks are never freed: an equal one is
@@ -37,15 +39,21 @@ struct alignas(64) Block {
   uint8_t flags = 0;
   bool rep = false;  // the last instruction is a rep string instruction
   uint32_t insns = 0;
-  uint64_t fall = 0;    // first byte behind the last instruction
-  uint64_t last = 0;    // last instruction
-  uint64_t target = 0;  // direct and conditional branches
-  Block* same_pc = nullptr;
+  uint64_t fall = 0;           // first byte behind the last instruction
+  uint64_t last = 0;           // last instruction
+  uint64_t target = 0;         // direct and conditional branches
+  mutable uint64_t since = 0;  // kNoFile: its bytes are in the capture from this time on; 0: not yet
 };
 
 struct ReturnProbe {
   uint64_t address = 0;  // where the function returns to
   uint64_t stack = 0;    // guest RSP at its entry (the return address lies there)
+  uint32_t trigger = 0;
+};
+
+// A watched access in the block that was entered last.
+struct WatchHit {
+  uint64_t next = 0;  // the instruction behind it; 0: it was the block's last
   uint32_t trigger = 0;
 };
 
@@ -60,6 +68,7 @@ struct Thread {
   bool dead = false;       // no buffers: this thread is not traced
   bool rep_again = false;  // the block just entered repeats a rep instruction
   std::vector<ReturnProbe> returns;
+  std::vector<WatchHit> watch_hits;  // in the order of execution
   uint64_t syscall_args[6] = {};
   uint32_t periods[64] = {};
   bool log_skip = false;
@@ -85,9 +94,10 @@ struct Process {
   std::vector<char> pool;
   std::vector<uint32_t> on_enter[512], on_exit[512];  // triggers by system call
   bool any_syscall_trigger = false;
+  int watched_accesses = 0;                                   // kQemuMem*: what the plan's watchpoints need to see
   std::mutex mutex;                                           // guards what follows; held across fork
   std::unordered_map<uint64_t, std::vector<uint32_t>> sites;  // address → triggers
-  std::unordered_map<uint64_t, Block*> blocks;                // by pc
+  std::unordered_multimap<uint64_t, Block*> blocks;           // by pc
   struct Handler {
     uint64_t handler = 0, restorer = 0;
   } handlers[65];

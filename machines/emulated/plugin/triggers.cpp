@@ -9,6 +9,7 @@
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/output.hpp"
+#include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
 
@@ -29,21 +30,6 @@ void write_sample(ThreadState* s, uint32_t index, uint64_t ip) {
   char record[96];
   const auto sid = sample_id(s, emulated::kTriggerId + index);
   put_record(s, record, perf::build_sample(record, sizeof record, sid, ip));
-}
-
-void fire(ThreadState* s, uint32_t index, uint64_t ip) {
-  if (!admit(thread_of(s), index)) return;
-  const auto action = static_cast<Action>(g.triggers[index].action);
-  if (action == Action::pause) {
-    if (s->enabled != 0) disable_at(s, ip);
-    s->paused = 1;
-  }
-  write_sample(s, index, ip);
-  if (action == Action::snapshot) snapshot(s, ip, g.triggers[index].snapshot_size);
-  if (action == Action::resume && s->paused != 0 && g.session->windows.fetch_add(1) < g.config.window_limit) {
-    s->paused = 0;
-    ++s->windows;
-  }
 }
 
 // A call puts its return address where an older probe's lay: that frame was left without a return.
@@ -94,6 +80,21 @@ bool passes(const WireTrigger& w, Thread* t, int64_t number, const uint64_t* arg
 }
 
 }  // namespace
+
+void fire(ThreadState* s, uint32_t index, uint64_t ip) {
+  if (!admit(thread_of(s), index)) return;
+  const auto action = static_cast<Action>(g.triggers[index].action);
+  if (action == Action::pause) {
+    if (s->enabled != 0) disable_at(s, ip);
+    s->paused = 1;
+  }
+  write_sample(s, index, ip);
+  if (action == Action::snapshot) snapshot(s, ip, g.triggers[index].snapshot_size);
+  if (action == Action::resume && s->paused != 0 && g.session->windows.fetch_add(1) < g.config.window_limit) {
+    s->paused = 0;
+    ++s->windows;
+  }
+}
 
 void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env) {
   std::vector<uint32_t> here;
@@ -149,6 +150,10 @@ extern "C" __attribute__((visibility("hidden"))) void tracectl_on_insn(unsigned,
   ThreadState* s = tls_state;
   if (s == nullptr || thread_of(s)->dead) return;
   const auto ip = reinterpret_cast<uint64_t>(data);
+  if (s->watch_hits != 0) hit_watches_inside(s, static_cast<const Block*>(s->previous), ip);
   hit_sites(s, ip, nullptr, env);
-  if (s->enabled == 0 && s->paused == 0 && may_go_on(s)) enable_at(s, ip);
+  if (s->enabled != 0 || s->paused != 0 || !may_go_on(s)) return;
+  const auto* b = static_cast<const Block*>(s->previous);
+  if (b != nullptr && (b->flags & kNoFile) != 0) learn_code(s, b);
+  enable_at(s, ip);
 }

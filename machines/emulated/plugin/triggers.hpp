@@ -11,6 +11,10 @@
 
 namespace tracectl::plugin {
 
+// The trigger was hit in front of `ip`: its action and its sample, within its limit. A resume
+// leaves it to the caller to start the trace.
+void fire(ThreadState* s, uint32_t index, uint64_t ip);
+
 // All triggers at `ip`, in the plan's order. `p`: the block that led here, or null.
 void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env);
 // A return to `ip` with the stack pointer at `stack`: pending return probes that it ends.

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "decode/address_set.hpp"
 #include "decode/locate.hpp"
 #include "decode/stream_bytes.hpp"
 
@@ -21,6 +22,33 @@ TEST_CASE("the latest mapping before a time holds an address") {
   CHECK(images.find(0x1800, 20)->name == "new");
   CHECK(images.find(0x3000, 15)->name == "far");
   CHECK(images.find(0x2000, 50) == nullptr);
+}
+
+TEST_CASE("an index finds what a walk over all sections finds") {
+  ImageTimeline images;
+  uint64_t seed = 1;
+  const auto below = [&seed](uint64_t n) {
+    return (seed = seed * 6364136223846793005u + 1442695040888963407u) >> 33 & (n - 1);
+  };
+  for (uint64_t i = 0; i < 200; ++i) {
+    Section s = section(i, below(64) << 8, "x");
+    s.size = (1 + below(8)) << 8;
+    images.sections.push_back(s);
+  }
+  const SectionIndex index(images);
+  for (uint64_t address = 0; address < 0x5000; address += 0x80)
+    for (uint64_t time = 0; time < 210; time += 7) CHECK(index.find(address, time) == images.find(address, time));
+  CHECK(SectionIndex(ImageTimeline{}).find(0, 0) == nullptr);
+}
+
+TEST_CASE("addresses are taken once") {
+  AddressSet set;
+  CHECK_FALSE(set.add(0x1000, 0x2000));
+  CHECK_FALSE(set.add(0x2000, 0x3000));
+  CHECK(set.add(0x2fff, 0x5000));
+  CHECK_FALSE(set.add(0x5000, 0x6000));
+  CHECK(set.add(0, 0x1001));
+  CHECK(set.add(0x100, 0x200));
 }
 
 TEST_CASE("an exec starts a program image of its own") {
