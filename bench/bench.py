@@ -111,17 +111,55 @@ class Bench:
         commands = {
             "native": xz,
             "qemu": ["qemu-x86_64", *xz],
+            "never": self.windowed("never.data", "liblzma.so.5:lzma_stream_decoder", xz),
             "traced": [self.tracectl, "run", "-q", "-o", capture, "--", *xz],
         }
         shutil.rmtree(capture, ignore_errors=True)
         print("running: xz over 3 MB", flush=True)
         times = rounds_of(commands, self.rounds)
-        what = {"native": "native", "qemu": "`qemu-x86_64`, no plugin", "traced": "`tracectl run`, all of it traced"}
+        what = {
+            "native": "native",
+            "qemu": "`qemu-x86_64`, no plugin",
+            "never": "`tracectl run`, a window that is never entered",
+            "traced": "`tracectl run`, all of it traced",
+        }
         self.tables["running"] = ratio_table("native", times, what)
         factor = middle(times["traced"])[0] / middle(times["native"])[0]
         print(f"  traced: {factor:.2f} times native (the aim: at most {MOST:g})")
         self.failed |= factor > MOST
-        shutil.rmtree(capture + ".old", ignore_errors=True)
+        for name in ("xz.data.old", "never.data", "never.data.old"):
+            shutil.rmtree(self.path(name), ignore_errors=True)
+
+    def windowed(self, capture, function, command):
+        return [self.tracectl, "run", "-q", "-o", self.path(capture), "--window", f"function={function}", "--", *command]
+
+    def loads(self):
+        """A branchy sort, all traced; long windows now and then; many short windows."""
+        load = self.path("load")
+        parts = {
+            "qsort": ([load, "qsort", "3000000"], None, "`qsort` of 3 million numbers, all of it traced", 0),
+            "long": ([load, "long", "10"], "load:window", "a window a hundredth of the time", 10),
+            "short": ([load, "windows", "200000", "1500"], "load:window", "200,000 windows of some 30 instructions", 200000),
+        }
+        rows = []
+        for name, (native, function, what, windows) in parts.items():
+            traced = self.traced(name + ".data", native)
+            if function:
+                traced = self.windowed(name + ".data", function, native)
+            print(f"loads: {what}", flush=True)
+            times = rounds_of({"native": native, "qemu": ["qemu-x86_64", *native], "traced": traced}, 3)
+            recorded = self.info(name + ".data")
+            if recorded["windows"] != windows or any(recorded["loss"].values()):
+                print(f"  {recorded['windows']} windows, not {windows}, or a loss: {recorded['loss']}")
+                self.failed = True
+            native_time, rate = middle(times["native"])[0], ""
+            if windows:
+                rate = f"{windows / middle(times['traced'])[0]:,.0f}" if windows > 1000 else "-"
+            rows.append([what, f"{middle(times['qemu'])[0] / native_time:.2f}", f"{middle(times['traced'])[0] / native_time:.2f}",
+                         f"{middle(times['traced'])[0] / middle(times['qemu'])[0]:.2f}", rate or "-"])
+            shutil.rmtree(self.path(name + ".data"))
+            shutil.rmtree(self.path(name + ".data.old"), ignore_errors=True)
+        self.tables["loads"] = table(["", "QEMU, times native", "traced, times native", "traced, times QEMU", "windows a second"], rows)
 
     def decoding(self):
         """One capture, three decoders."""
@@ -203,10 +241,10 @@ def main():
     parser.add_argument("--work", default="build/bench")
     parser.add_argument("--document")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["running", "decoding", "holding"])
+    parser.add_argument("--only", choices=["running", "loads", "decoding", "holding"])
     args = parser.parse_args()
     bench = Bench(args)
-    for part in ("running", "decoding", "holding"):
+    for part in ("running", "loads", "decoding", "holding"):
         if args.only in (None, part):
             getattr(bench, part)()
     shutil.rmtree(bench.path("xz.data"), ignore_errors=True)

@@ -84,15 +84,15 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
   for (size_t i = 0; i < kLossKinds; ++i)
     if (s.loss.count[i] != 0)
       fmt::print(stderr, "tracectl: loss: {}: {} {}\n", kLossNames[i], s.loss.count[i], kLossMeanings[i]);
-  if (WIFSIGNALED(outcome.wait_status))
-    fmt::print(stderr,
-               "tracectl: the command died of signal {} ({}); a line of \"qemu:\" above is QEMU's, not the program's\n",
-               WTERMSIG(outcome.wait_status), sigdescr_np(WTERMSIG(outcome.wait_status)));
   if (!outcome.stop_reason.empty()) fmt::print(stderr, "tracectl: stopped by {}\n", outcome.stop_reason);
   if (outcome.smaller_buffers != 0)
     fmt::print(stderr, "tracectl: {} threads got AUX buffers smaller than {}, to keep within [buffer] total = {}\n",
                outcome.smaller_buffers, print_size(plan.buffer.aux_size), print_size(plan.buffer.total));
   if (options.quiet) return;
+  if (WIFSIGNALED(outcome.wait_status))
+    fmt::print(stderr,
+               "tracectl: the command died of signal {} ({}); a line of \"qemu:\" above is QEMU's, not the program's\n",
+               WTERMSIG(outcome.wait_status), sigdescr_np(WTERMSIG(outcome.wait_status)));
   std::set<int32_t> threads;  // one that executed another program has two streams
   for (const auto& t : s.threads) threads.insert(t.tid);
   const auto counted = [](uint64_t n, const char* what) { return fmt::format("{} {}{}, ", n, what, n == 1 ? "" : "s"); };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "config/resolve_parts.hpp"
+#include "core/units.hpp"
 
 namespace tracectl {
 namespace {
@@ -57,6 +58,17 @@ bool always_acts(const PlanTrigger& t) {
 }
 
 }  // namespace
+
+// Decoding starts at a PSB: a snapshot that is shorter than their distance may hold none.
+void lint_snapshots(ResolveContext& c) {
+  const uint64_t least = uint64_t{2} << (c.out.intel_pt.psb_period + 11);
+  for (const PlanTrigger& t : c.plan.triggers)
+    if (t.action && *t.action == Action::snapshot && t.size && *t.size > 0 && *t.size < least)
+      c.diagnostics.error(t.size.at,
+                          fmt::format("a snapshot of {} may hold no place where decoding can start: there is a PSB every {}",
+                                      print_size(*t.size), print_size(least / 2)),
+                          fmt::format("size = \"{}\" or more", print_size(least)));
+}
 
 // Copies of a line that was to be changed: they do nothing, or undo each other.
 void lint_duplicates(ResolveContext& c) {

@@ -178,6 +178,7 @@ std::optional<ResolvedPlan> resolve(const Plan& plan, const HostFacts& host, con
   resolve_limits(c);
   resolve_triggers(c);
   lint_duplicates(c);
+  lint_snapshots(c);
   lint_breakpoints(c);
   lint_actions(c);
   if (diagnostics.has_errors()) return std::nullopt;

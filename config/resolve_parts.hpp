@@ -25,6 +25,7 @@ void resolve_intel_pt(ResolveContext& c);
 void resolve_triggers(ResolveContext& c);  // and windows, and start
 void lint_actions(ResolveContext& c);      // resume and pause against start
 void lint_duplicates(ResolveContext& c);
+void lint_snapshots(ResolveContext& c);
 void lint_breakpoints(ResolveContext& c);  // debug registers of the kernel machine
 
 }  // namespace tracectl

@@ -2,7 +2,7 @@
 # Completion of tracectl for bash.
 
 # Options that take a value, for every verb; then the word behind one of them is not a place of its own.
-_tracectl_valued=' --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program '
+_tracectl_valued=' --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html '
 
 _tracectl_options() {
   case $1 in
@@ -10,9 +10,9 @@ _tracectl_options() {
     list) echo --program --json ;;
     new) echo --window --trigger ;;
     check) echo --window --trigger --machine --scope --start --size --json ;;
-    run) echo --window --trigger --machine --scope --start --size --output --quiet --fail-on-loss ;;
+    run) echo --window --trigger --machine --scope --start --size --output --quiet --fail-on-loss --snapshot-on ;;
     info) echo --json --decode --no-decode ;;
-    report) echo --tid --window --limit --json ;;
+    report) echo --tid --window --limit --json --html ;;
     script) echo --tid --window --last --limit --json --raw --digest ;;
     export) echo --tid --window --to --output ;;
     '') echo --version ;;
@@ -25,7 +25,8 @@ _tracectl_values() {
     --machine) echo auto kernel emulated ;;
     --scope) echo user kernel all ;;
     --start) echo paused running ;;
-    --to) echo folded ;;
+    --to) echo perfetto speedscope folded ;;
+    --snapshot-on) echo crash exit ;;
   esac
 }
 

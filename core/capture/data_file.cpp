@@ -53,15 +53,19 @@ Result<> DataFile::append(std::span<const std::span<const std::byte>> parts) {
   }
   std::span<iovec> left = advance(std::span(list).first(parts.size()), 0);
   uint64_t at = size_;
+  const auto refuse = [&](int error) {
+    errno = failed_ = error;
+    return fail_errno(fmt::format("cannot write {} bytes to {}", total, path_),
+                      error == ENOSPC || error == EDQUOT || error == EFBIG ? kSpaceHint : "");
+  };
+  if (failed_ != 0) return refuse(failed_);
   while (!left.empty()) {
     const ssize_t done = ::pwritev(fd_.get(), left.data(), static_cast<int>(left.size()), static_cast<off_t>(at));
     if (done < 0 && errno == EINTR) continue;
     if (done <= 0) {
       const int error = done < 0 ? errno : EIO;
       if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) size_ = at;  // the reader copes with the rest
-      errno = error;
-      return fail_errno(fmt::format("cannot write {} bytes to {}", total, path_),
-                        error == ENOSPC || error == EDQUOT || error == EFBIG ? kSpaceHint : "");
+      return refuse(error);
     }
     at += static_cast<uint64_t>(done);
     left = advance(left, static_cast<size_t>(done));

@@ -20,6 +20,7 @@ class DataFile {
   static Result<DataFile> create(const std::string& path);
 
   // All parts, one behind the other, straight from where they lie. At most 8 parts.
+  // After an error every further call gives the same one: nothing is appended behind a hole.
   Result<> append(std::span<const std::span<const std::byte>> parts);
   Result<> append(std::span<const std::byte> part) { return append({&part, 1}); }
   // Overwrites bytes that were appended before.
@@ -32,6 +33,7 @@ class DataFile {
   std::string path_;
   Fd fd_;
   uint64_t size_ = 0;
+  int failed_ = 0;        // errno of the append that failed
   uint64_t started_ = 0;  // writeback asked for up to here
   uint64_t dropped_ = 0;  // out of the page cache up to here
 };

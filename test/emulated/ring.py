@@ -124,7 +124,8 @@ def crash(bench):
     """A crash is kept on request, to the last executed branch; another thread's exit is no crash."""
     options = [*ERROR, "--snapshot-on", "crash"]
     capture = bench.trace([bench.program("ring"), "1", "50000", "crash"], options, status=139)
-    need(b"signal 11" in bench.last.stderr, "tracectl names the signal:", bench.last.stderr)
+    loud = bench.run([bench.tracectl, "run", "-o", bench.path("loud"), *options, "--", bench.program("ring"), "1", "10", "crash"])
+    need(b"died of signal 11" in loud.stderr and b"QEMU's" in loud.stderr, "tracectl names the signal:", loud.stderr)
     equal("snapshots", len(pieces(bench, capture)[-1:]), 1)
     last = bench.view("script", "branches", "--last", "1", capture)
     need("return" in last and "main+" in last, "the last branch:", last)

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Writer and Reader against each other.
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
 #include <map>
 
 #include "capture_fixture.hpp"
+#include "core/capture/data_file.hpp"
 #include "core/capture/directory.hpp"
 #include "core/capture/format.hpp"
 #include "core/capture/reader.hpp"
@@ -316,4 +321,24 @@ TEST_CASE("an idle session does not make the file grow") {
   const uint64_t size = writer->bytes();
   for (int i = 0; i < 10; ++i) REQUIRE(writer->round());
   CHECK(writer->bytes() == size);
+}
+
+TEST_CASE("behind an append that failed nothing more is written") {
+  TempDir dir;
+  auto file = cap::DataFile::create(dir / "data");
+  REQUIRE(file);
+  const std::string page(4096, 'x');
+  REQUIRE(file->append(std::as_bytes(std::span(page))));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit tight{6000, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &tight) == 0);
+  const bool failed = !file->append(std::as_bytes(std::span(page)));
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  CHECK(failed);
+  CHECK_FALSE(file->append(std::as_bytes(std::span(page))));  // there would be room again
+  CHECK(file->size() == 4096);
+  CHECK(std::filesystem::file_size(dir / "data") == 4096);
 }
