@@ -8,6 +8,7 @@
 #include "cli/capture_options.hpp"
 #include "cli/verbs.hpp"
 #include "core/units.hpp"
+#include "decode/stream_bytes.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -37,6 +38,14 @@ uint64_t size_of(const std::filesystem::path& path) {
   return sum;
 }
 
+// Bytes of trace in front of and between what was kept: a ring that was written over.
+uint64_t not_kept(const capture::Reader& reader) {
+  uint64_t out = 0;
+  for (const auto& stream : reader.streams())
+    for (const auto& run : decode::runs_of(stream)) out += run.missing;
+  return out;
+}
+
 nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* totals) {
   nlohmann::ordered_json out;
   const auto decoded = [totals](uint64_t views::Totals::*field) -> nlohmann::ordered_json {
@@ -51,6 +60,7 @@ nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* 
   out["branches"] = decoded(&views::Totals::branches);
   out["taken_branches"] = decoded(&views::Totals::taken_branches);
   out["bytes"] = capture.reader.aux_bytes();
+  out["not_kept"] = not_kept(capture.reader);
   out["windows"] = capture.windows.all().size();
   out["open_windows"] = capture.windows.open_count();
   out["threads"] = capture.threads();
@@ -86,6 +96,8 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   for (const char* name : {"data", "plan.toml", "capture.json", "images"})
     if (const uint64_t size = reader.directory().empty() ? 0 : size_of(reader.directory() + "/" + name); size != 0)
       out.line(fmt::format("  {:<14}{}", name, human_size(size)));
+  if (const uint64_t bytes = not_kept(reader); bytes != 0)
+    out.line(fmt::format("not kept  {} of trace between what was kept (mode = ring)", human_size(bytes)));
   const uint64_t open = capture.windows.open_count();
   out.line(fmt::format("windows   {}{}", capture.windows.all().size(),
                        open == 0 ? "" : fmt::format(", {} of them open (no pause came)", open)));

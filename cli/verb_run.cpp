@@ -81,6 +81,8 @@ void warn_unplaced(const ResolvedPlan& plan, const std::vector<Placement>& place
 void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const capture::CaptureSummary& s,
                  const emulated::Outcome& outcome, const std::vector<Placement>& placements) {
   warn_unplaced(plan, placements);
+  if (plan.buffer.mode == BufferMode::ring && outcome.snapshots == 0)
+    fmt::print(stderr, "tracectl: nothing was kept: mode = \"ring\" keeps snapshots, and no trigger took one\n");
   for (size_t i = 0; i < kLossKinds; ++i)
     if (s.loss.count[i] != 0)
       fmt::print(stderr, "tracectl: loss: {}: {} {}\n", kLossNames[i], s.loss.count[i], kLossMeanings[i]);

@@ -71,6 +71,7 @@ def snapshots(bench):
         need(piece == sequence[end - len(piece):end], f"the {len(piece)} instructions in front of the error")
         need(len(piece) > 5000, "so few instructions:", len(piece))
     equal("instructions", info["instructions"], sum(map(len, kept)))
+    need(info["not_kept"] > 0, "info says how much was written over")
     perf_agrees(bench, capture, info["instructions"])
     lines = bench.view("script", "branches", "--last", "3", capture, status=4).splitlines()
     last = [line for line in lines if " ! " not in line][-1]
@@ -130,6 +131,9 @@ def crash(bench):
     last = bench.view("script", "branches", "--last", "1", capture)
     need("return" in last and "main+" in last, "the last branch:", last)
     perf_agrees(bench, capture, bench.clean_info(capture)["instructions"])
+    equal("a run without snapshots says why nothing is there", bench.run(
+        [bench.tracectl, "run", "-q", "-o", bench.path("none"), *ERROR, "--", bench.program("ring"), "0"]).stderr,
+        b'tracectl: nothing was kept: mode = "ring" keeps snapshots, and no trigger took one\n')
     for end in ("exit", "group"):
         capture = bench.trace([bench.program("ring"), "0", "1000", end], options, status=None)
         equal(f"bytes kept of an ordinary end ({end})", bench.clean_info(capture)["bytes"], 0)
