@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Much work, and now and then an error: what a flight recorder is for.
-//   ring ERRORS BETWEEN [END]   END: exit, crash (SIGSEGV), group (exit from a second thread), wait (for a signal)
+//   ring ERRORS BETWEEN [END]   END: exit, crash (SIGSEGV), group (exit from a second thread), wait (for a
+//                               signal), abort, term, kill (SIGABRT, SIGTERM, SIGKILL to itself)
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,9 @@ int main(int argc, char** argv) {
   work(1000);
   fflush(stdout);
   if (strcmp(end, "crash") == 0) *(volatile int*)8 = 1;
+  if (strcmp(end, "abort") == 0) abort();
+  if (strcmp(end, "term") == 0) raise(SIGTERM);
+  if (strcmp(end, "kill") == 0) raise(SIGKILL);
   if (strcmp(end, "wait") == 0) {
     puts("waiting");
     fflush(stdout);
