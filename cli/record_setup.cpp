@@ -104,6 +104,7 @@ capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& hos
   s.loss = writer.loss();
   s.trace_bytes = writer.aux_bytes();
   if (outcome == nullptr) return s;
+  s.translations = outcome->translations;
   s.windows = s.open_windows = 0;
   for (const auto& t : outcome->threads) {
     s.threads.push_back({t.idx, t.pid, t.tid, "", t.bytes});

@@ -121,6 +121,8 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   const auto finder = module_finder(plan, placements);
   emulated::RunOptions run_options;
   if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
+  if (const char* idle = getenv("TRACECTL_TEST_IDLE"); idle != nullptr)
+    run_options.test_idle = static_cast<uint32_t>(atoi(idle));
   bool said_failure = false;
   run_options.failed = [&](const Error& error) {
     said_failure = true;

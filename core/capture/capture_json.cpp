@@ -87,6 +87,7 @@ std::string capture_json(const CaptureSummary& s) {
   if (s.exit_status) out["exit_status"] = *s.exit_status;
   if (s.host != nullptr) out["host"] = host_json(*s.host);
   if (s.windows) out["windows"] = *s.windows;
+  if (s.translations) out["translations"] = *s.translations;
   if (s.open_windows) out["open_windows"] = *s.open_windows;
   out["threads"] = threads_json(s.threads);
   out["trace_bytes"] = s.trace_bytes;

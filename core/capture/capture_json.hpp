@@ -2,8 +2,8 @@
 // capture.json: the resolved plan, the machine and the losses of one run, beside `data`.
 //
 // Shape: one JSON object, keys in a fixed order, two spaces of indent, a newline at the end:
-//   title backend machine machine_why start_paused command cpuid host windows open_windows
-//   threads trace_bytes loss plan{windows[], triggers[]} notes[]
+//   title backend machine machine_why start_paused command cpuid host translations windows
+//   open_windows threads trace_bytes loss plan{windows[], triggers[]} notes[]
 // decode/capture_facts.hpp reads title, backend, machine, command, start_paused, plan, loss,
 // open_windows of it.
 // Units: bytes; ns in keys that end in _ns.
@@ -36,6 +36,7 @@ struct CaptureSummary {
   std::string cpuid;                             // that the trace unit stands for (HEADER_CPUID)
   std::vector<std::vector<uint64_t>> event_ids;  // of each trigger, by its index
   std::vector<ThreadSummary> threads;
+  std::optional<uint64_t> translations;           // emulated machine: see emulated::Outcome
   std::optional<uint64_t> windows, open_windows;  // left out when nobody counted
   uint64_t trace_bytes = 0;
   std::optional<int> exit_status;  // of the command

@@ -197,11 +197,11 @@ Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, co
   if (plan.triggers.size() > 64)
     return fail_unsupported(fmt::format("{} triggers; the emulated machine takes 64", plan.triggers.size()));
   Session session(writer, plan.limits);
-  Server server(plan, host, modules, writer, session);
+  Server server(plan, host, options, modules, writer, session);
   if (auto r = server.open(); !r) return tl::unexpected<Error>(r.error());
   pid_t child = 0;
   pass_signals(session, child);
-  child = start(host, plan.command, server.plugin_option(options.test_log));
+  child = start(host, plan.command, server.plugin_option());
   if (child < 0) return fail_errno("starting " + host.qemu_x86_64.path);
   return record(server, session, child, options, writer);
 }

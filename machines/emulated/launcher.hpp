@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Outcome {
   std::vector<uint64_t> hits;             // per trigger, those within its limit; only where it has one
   uint64_t snapshots = 0, overflows = 0;  // of all threads
   uint64_t untraced_execs = 0, untraced_threads = 0, missed_returns = 0, unexplained = 0;
+  uint64_t translations = 0;     // times that QEMU threw its translated code away at our request
   uint64_t smaller_buffers = 0;  // threads whose AUX buffer is smaller than the plan's, for [buffer] total
   std::string stop_reason;       // a limit, or a signal; empty when the command ended by itself
   bool left_running = false;     // descendants of the command were still alive
@@ -44,6 +46,7 @@ struct Outcome {
 
 struct RunOptions {
   std::string test_log;                                          // plugin digests, for tests
+  std::optional<uint32_t> test_idle;                             // HelloReply::idle_blocks, for tests
   std::function<void(uint64_t bytes, size_t threads)> progress;  // after each drain; may be empty
   std::function<void(const std::string&)> say;                   // to the user; may be empty
   std::function<void(const Error&)> failed;                      // at once; the program still runs; may be empty

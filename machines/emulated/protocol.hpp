@@ -31,7 +31,7 @@
 
 namespace tracectl::emulated {
 
-inline constexpr uint32_t kProtocolVersion = 2;
+inline constexpr uint32_t kProtocolVersion = 3;
 inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint64_t kStateSize = 4096;
 inline constexpr uint32_t kMaxPath = 4096;
@@ -49,6 +49,7 @@ struct SessionPage {
   std::atomic<uint64_t> untraced_threads;  // threads that could not reach the launcher
   std::atomic<uint64_t> unexplained;       // control flow that the plugin could not explain
   std::atomic<uint64_t> missed_returns;    // probed functions left by longjmp or an exception
+  std::atomic<uint64_t> translations;      // times that translated code was thrown away (plugin/translation.hpp)
   std::atomic<uint64_t> windows;           // resumes that found their event paused, all threads
   std::atomic<uint64_t> hits[64];          // per trigger, for `limit`
 };
@@ -63,6 +64,7 @@ struct alignas(64) ThreadState {
   const void* previous = nullptr;  // Block entered last; only the plugin follows it
   uint32_t paused = 0;             // aux_paused
   uint32_t return_probes = 0;      // pending ones
+  uint32_t idle_blocks = 0;        // entered since the last look, paused (plugin/translation.hpp)
   uint64_t last_time = 0;          // ns; times in one thread strictly ascend
   uint64_t published = 0;          // pt.pos at the last publish
   uint64_t last_psb = 0;           // pt.pos behind the last PSB+
@@ -138,6 +140,8 @@ struct HelloReply {
   uint32_t ring;          // mode = ring: old trace is written over, kept at a snapshot
   uint32_t keep_end;      // ring: and at the end of each thread
   uint32_t on_full;       // OnFull
+  uint32_t idle_blocks;   // blocks of a pause after which they are let alone; 0: never
+  uint32_t fixed_idle;    // tests: and that number stays
   uint64_t psb_bytes;     // distance of PSBs
   uint64_t wakeup;        // aux_watermark, bytes
   uint64_t window_limit;  // [limits] windows; ~0: none

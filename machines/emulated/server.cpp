@@ -53,9 +53,15 @@ bool take(const std::vector<char>& message, ssize_t n, T& out) {
 
 }  // namespace
 
-Server::Server(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
-               Session& session)
-    : plan_(plan), host_(host), modules_(modules), writer_(writer), session_(session), code_(writer.directory()) {}
+Server::Server(const ResolvedPlan& plan, const HostFacts& host, const RunOptions& options, const ModuleFinder& modules,
+               capture::Writer& writer, Session& session)
+    : plan_(plan),
+      host_(host),
+      options_(options),
+      modules_(modules),
+      writer_(writer),
+      session_(session),
+      code_(writer.directory()) {}
 
 Server::~Server() {
   if (page_ != nullptr) munmap(page_, kPageSize);
@@ -82,9 +88,9 @@ Result<> Server::open() {
   return {};
 }
 
-std::string Server::plugin_option(const std::string& test_log) const {
+std::string Server::plugin_option() const {
   std::string out = host_.plugin_path + ",socket=" + name_;
-  if (!test_log.empty()) out += ",log=" + test_log;
+  if (!options_.test_log.empty()) out += ",log=" + options_.test_log;
   return out;
 }
 
@@ -140,7 +146,7 @@ std::string Server::hello(const HelloRequest& request, int32_t peer, int* memory
   if (request.exec != 0) finish_process(request.h.pid);  // the threads of the program before are gone
   follow_process(request.h.pid, peer);
   *memory = page_memory_.get();
-  return hello_reply(plan_, host_);
+  return hello_reply(plan_, host_, options_.test_idle);
 }
 
 // The plan's size while there is plenty; then a fair share of what `total` leaves, down to a
@@ -276,6 +282,7 @@ void Server::report(Outcome& out) const {
   out.untraced_threads = page_->untraced_threads;
   out.missed_returns = page_->missed_returns;
   out.unexplained = page_->unexplained;
+  out.translations = page_->translations;
   out.smaller_buffers = smaller_buffers_;
   for (size_t i = 0; i < plan_.triggers.size() && i < std::size(page_->hits); ++i) out.hits.push_back(page_->hits[i]);
 }

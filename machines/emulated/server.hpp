@@ -19,15 +19,15 @@ namespace tracectl::emulated {
 
 class Server {
  public:
-  Server(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules, capture::Writer& writer,
-         Session& session);
+  Server(const ResolvedPlan& plan, const HostFacts& host, const RunOptions& options, const ModuleFinder& modules,
+         capture::Writer& writer, Session& session);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // Listens on an abstract socket and makes the session page.
   Result<> open();
-  [[nodiscard]] std::string plugin_option(const std::string& test_log) const;
+  [[nodiscard]] std::string plugin_option() const;
   [[nodiscard]] SessionPage& page() const { return *page_; }
   [[nodiscard]] bool said_hello() const { return said_hello_; }
   [[nodiscard]] size_t live_processes() const { return processes_.size(); }
@@ -60,6 +60,7 @@ class Server {
 
   const ResolvedPlan& plan_;
   const HostFacts& host_;
+  const RunOptions& options_;
   const ModuleFinder& modules_;
   capture::Writer& writer_;
   Session& session_;

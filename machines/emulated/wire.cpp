@@ -2,6 +2,7 @@
 #include "machines/emulated/wire.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "machines/emulated/protocol.hpp"
@@ -19,6 +20,9 @@ void copy_path(char (&out)[kMaxPath], const std::string& path) {
   std::memcpy(out, path.data(), n);
   out[n] = 0;
 }
+
+// Some 10 ms: what QEMU needs to translate a program's busy code again is less than that.
+constexpr uint32_t kIdleBlocks = 1u << 20;
 
 WireTrigger wire_trigger(const ResolvedTrigger& t) {
   WireTrigger w{};
@@ -38,7 +42,16 @@ WireTrigger wire_trigger(const ResolvedTrigger& t) {
 
 }  // namespace
 
-std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host) {
+bool can_translate_again(const QemuFacts& qemu) {
+  if (qemu.major != 7 || qemu.minor != 2) return qemu.major >= 10;
+  int patch = 0;
+  const auto dot = qemu.version.rfind('.');
+  if (dot == std::string::npos) return false;
+  std::from_chars(qemu.version.data() + dot + 1, qemu.version.data() + qemu.version.size(), patch);
+  return qemu.version.find('.') != dot && patch >= 18;
+}
+
+std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host, std::optional<uint32_t> test_idle) {
   HelloReply reply{};
   std::string triggers, filters, pool;
   for (const auto& t : plan.triggers) {
@@ -62,6 +75,8 @@ std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host) {
   reply.ring = plan.buffer.mode == BufferMode::ring ? 1 : 0;
   reply.keep_end = plan.buffer.keep_end ? 1 : 0;
   reply.on_full = static_cast<uint32_t>(plan.buffer.on_full);
+  reply.fixed_idle = test_idle ? 1 : 0;
+  reply.idle_blocks = test_idle.value_or(can_translate_again(host.qemu_x86_64) ? kIdleBlocks : 0);
   reply.psb_bytes = 1ull << (plan.intel_pt.psb_period + 11);
   reply.wakeup = plan.buffer.wakeup;
   reply.window_limit = plan.limits.windows.value_or(~0ull);

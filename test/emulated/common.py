@@ -41,6 +41,10 @@ class Bench:
         self.env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": self.scratch, "QEMU_RAND_SEED": "1",
                     "PYTHONHASHSEED": "0", "TRACECTL_TEST_LOG": self.path("plugin.log"), "TRACECTL_QEMU": self.qemu}
 
+    def change_translation(self, idle):
+        """Blocks that no trigger sits in are let alone after `idle` of them in a pause; 0: never. That needs runs without a log."""
+        self.env = {k: v for k, v in self.env.items() if k != "TRACECTL_TEST_LOG"} | {"TRACECTL_TEST_IDLE": str(idle)}
+
     def path(self, name):
         return os.path.join(self.scratch, name)
 
@@ -120,6 +124,7 @@ def main(cases, qemu=None):
     parser.add_argument("--build", required=True)
     parser.add_argument("--keep", action="store_true", help="leave the scratch directory")
     parser.add_argument("--only", help="only the case of this name")
+    parser.add_argument("--idle", help="no log, and translated code changes after every so many idle blocks")
     parser.add_argument("suites", nargs="*")
     options = parser.parse_args()
     if qemu is None and shutil.which("qemu-x86_64") is None:
@@ -131,6 +136,8 @@ def main(cases, qemu=None):
             if options.only and case.__name__ != options.only:
                 continue
             bench = Bench(options.build, qemu)
+            if options.idle:
+                bench.change_translation(options.idle)
             try:
                 words = case(bench)
                 ran += not (words or "").startswith("skipped")

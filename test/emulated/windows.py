@@ -65,6 +65,12 @@ def dlopened(bench):
     count(bench, [bench.program("libs"), "40", *plugs], 80, *function("plug_two.so:plug_work"))
 
 
+def another_at_the_same_place(bench):
+    """Triggers go when what they lie in is unmapped, or mapped over."""
+    plugs = [bench.program(name) for name in ("plug_one.so", "plug_same.so", "plug_one.so", "plug_same.so", "plug_same.so")]
+    count(bench, [bench.program("libs"), "40", "at", *plugs], 80, *function("plug_one.so:plug_work"))
+
+
 def limit_and_end(bench):
     count(bench, [bench.program("windows"), "calls", "50"], 7, "--window", "function=windows:leaf,limit=7")
     path = plan(bench, '[limits]\nwindows = 5\n[[window]]\nfunction = "windows:leaf"\n')
@@ -265,7 +271,7 @@ def sigreturn(bench):
 
 if __name__ == "__main__":
     main({
-        "counts": [calls, calls_static, threads, recursion, tail_calls, dlopened, limit_and_end, in_libc],
+        "counts": [calls, calls_static, threads, recursion, tail_calls, dlopened, another_at_the_same_place, limit_and_end, in_libc],
         "exits": [longjump, exception, no_exception],
         "places": [whole_function, instructions_in_all, from_to, breakpoint_forms, missing_symbol, start_running, start_paused,
                    trigger_limit],

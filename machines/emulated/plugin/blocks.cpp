@@ -6,6 +6,7 @@
 #include "machines/emulated/plugin/flow.hpp"
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/qemu_api.hpp"
+#include "machines/emulated/plugin/translation.hpp"
 #include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
@@ -108,10 +109,12 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   addresses.clear();
   const Block made = describe(tb, addresses);
   Block* b = nullptr;
+  bool seen = true;
   {
     const std::lock_guard lock(g.mutex);
     b = intern(made);
     mark_block(*b);
+    seen = is_of_interest(*b, addresses);
     for (size_t i = 1; !g.sites.empty() && i < addresses.size(); ++i)
       if (g.sites.count(addresses[i]) != 0)
         qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, i), tracectl_insn_entry, 0,
@@ -119,7 +122,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   }
   for (size_t i = 0; g.watched_accesses != 0 && i < addresses.size(); ++i)
     watch_instruction(qemu_plugin_tb_get_insn(tb, i), i + 1 < addresses.size() ? addresses[i + 1] : 0);
-  qemu_plugin_register_vcpu_tb_exec_cb(tb, tracectl_block_entry, 0, b);
+  if (seen) qemu_plugin_register_vcpu_tb_exec_cb(tb, tracectl_block_entry, 0, b);
 }
 
 void mark_handler(uint64_t pc) {

@@ -9,6 +9,7 @@
 #include "machines/emulated/plugin/log.hpp"
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/program.hpp"
+#include "machines/emulated/plugin/translation.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
 #include "machines/emulated/plugin/watch.hpp"
 
@@ -175,7 +176,10 @@ extern "C" __attribute__((visibility("hidden"))) void tracectl_on_block(unsigned
   __builtin_memcpy(&state, &s->enabled, sizeof state);
   if (__builtin_expect(((state ^ 1) | b->flags) != 0, 0)) {
     // Paused and nothing here could resume: the common case outside windows.
-    if (s->paused != 0 && s->watch_hits == 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) return;
+    if (s->paused != 0 && s->watch_hits == 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) {
+      if (__builtin_expect(++s->idle_blocks >= g.idle_limit, 0)) idle(s);
+      return;
+    }
     if (state != 1 || b->flags != kNoFile || !code_is_known(s, b)) return enter_slowly(s, p, b, env);
   }
   const bool fell = b->pc == p->next[0];

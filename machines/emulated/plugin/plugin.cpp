@@ -12,12 +12,11 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "machines/emulated/plugin/blocks.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/program.hpp"
 #include "machines/emulated/plugin/qemu_api.hpp"
 #include "machines/emulated/plugin/state.hpp"
-#include "machines/emulated/plugin/syscalls.hpp"
+#include "machines/emulated/plugin/translation.hpp"
 #include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
@@ -88,8 +87,6 @@ extern "C" __attribute__((visibility("default"))) int qemu_plugin_install(qemu_p
   if (!say_hello()) return 0;  // no launcher: the program runs as under plain QEMU
   index_triggers();
   install_fork_handlers();
-  qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
-  qemu_plugin_register_vcpu_syscall_cb(id, on_syscall);
-  qemu_plugin_register_vcpu_syscall_ret_cb(id, on_syscall_return);
+  install_callbacks(id);
   return 0;
 }

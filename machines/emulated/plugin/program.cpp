@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
@@ -17,6 +18,7 @@
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/log.hpp"
 #include "machines/emulated/plugin/output.hpp"
+#include "machines/emulated/plugin/translation.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
 #include "machines/emulated/plugin/watch.hpp"
 
@@ -70,6 +72,7 @@ ThreadState* attach(ThreadOrigin origin, int32_t parent_pid, int32_t parent_tid)
   s->paused = g.config.start_paused;
   if (g.exec && origin == ThreadOrigin::program) s->paused = g.paused_at_exec ? 1 : 0;
   tls_state = s;
+  if (s->paused == 0) see_all_blocks();
   return s;
 }
 
@@ -160,6 +163,36 @@ void leave_program(ThreadState* s) {
   ring_doorbell();
 }
 
+// The module's triggers that lie in this mapping; was one new to its address?
+static bool place_sites(const Module& module, uint64_t address, uint64_t size, uint64_t file_offset) {
+  bool any = false;
+  const std::lock_guard lock(g.mutex);
+  for (const auto& site : module.sites) {
+    if (site.data != 0) {
+      const bool has_code = module.code_offset >= file_offset && module.code_offset < file_offset + size;
+      if (has_code) add_watch(site.trigger, address + (site.file_offset - file_offset));
+      continue;
+    }
+    if (site.file_offset < file_offset || site.file_offset >= file_offset + size) continue;
+    auto& list = g.sites[address + (site.file_offset - file_offset)];
+    if (std::find(list.begin(), list.end(), site.trigger) != list.end()) continue;
+    list.push_back(site.trigger);
+    any = true;
+  }
+  return any;
+}
+
+void forget_sites(uint64_t begin, uint64_t end) {
+  const std::lock_guard lock(g.mutex);
+  for (auto at = g.sites.begin(); at != g.sites.end();) {
+    const uint64_t address = at->first;
+    auto& list = at->second;
+    const auto gone = [&](uint32_t i) { return g.triggers[i].address != address; };
+    if (address >= begin && address < end) list.erase(std::remove_if(list.begin(), list.end(), gone), list.end());
+    at = list.empty() ? g.sites.erase(at) : std::next(at);
+  }
+}
+
 void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_offset, const char* path, uint32_t prot,
               uint32_t flags, bool file) {
   Module module;
@@ -176,19 +209,7 @@ void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_off
   char record[4096 + 256];
   put_record(s, record, perf::build_mmap2(record, sizeof record, sample_id(s, emulated::kSidebandId), m));
   if (file) file_lies(address, address + size);
-  const std::lock_guard lock(g.mutex);
-  for (const auto& site : module.sites) {
-    if (site.data != 0) {
-      const bool has_code = module.code_offset >= file_offset && module.code_offset < file_offset + size;
-      if (has_code) add_watch(site.trigger, address + (site.file_offset - file_offset));
-      continue;
-    }
-    if (site.file_offset < file_offset || site.file_offset >= file_offset + size) continue;
-    auto& list = g.sites[address + (site.file_offset - file_offset)];
-    bool there = false;
-    for (const uint32_t i : list) there = there || i == site.trigger;
-    if (!there) list.push_back(site.trigger);
-  }
+  if (place_sites(module, address, size, file_offset) && g.sparse.load()) translate_again();
 }
 
 void rename_thread(ThreadState* s, const char* name, bool exec) {
@@ -216,6 +237,7 @@ void install_fork_handlers() {
   };
   const auto in_child = [] {
     leave_code_room();
+    forked_alone();
     g.mutex.unlock();
     tls_state = nullptr;
   };

@@ -22,6 +22,8 @@ void leave_program(ThreadState* s);
 // can read the code there, for what lies in memory cannot be written.
 void map_code(ThreadState* s, uint64_t address, uint64_t size, uint64_t file_offset, const char* path, uint32_t prot,
               uint32_t flags, bool file);
+// Other memory lies in [begin, end) now: triggers of what was there are gone, those on bare addresses stay.
+void forget_sites(uint64_t begin, uint64_t end);
 // COMM: the thread has a new name.
 void rename_thread(ThreadState* s, const char* name, bool exec);
 // fork(2) handlers: the child must not write into its parent's rings.

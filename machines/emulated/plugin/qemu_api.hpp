@@ -25,6 +25,7 @@ struct qemu_info_t {
 
 using qemu_tb_trans_cb = void (*)(qemu_plugin_id_t, qemu_plugin_tb*);
 using qemu_exec_cb = void (*)(unsigned vcpu, void* data);
+using qemu_simple_cb = void (*)(qemu_plugin_id_t);
 using qemu_udata_cb = void (*)(qemu_plugin_id_t, void* data);
 using qemu_syscall_cb = void (*)(qemu_plugin_id_t, unsigned vcpu, int64_t num, uint64_t a1, uint64_t a2, uint64_t a3,
                                  uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8);
@@ -42,6 +43,9 @@ void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb*, qemu_exec_cb, int fla
 void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_exec_cb, int flags, void* data);
 void qemu_plugin_register_vcpu_syscall_cb(qemu_plugin_id_t, qemu_syscall_cb);
 void qemu_plugin_register_vcpu_syscall_ret_cb(qemu_plugin_id_t, qemu_syscall_ret_cb);
+// Soon, in this thread, outside translated code and with every other thread outside it: all
+// translated code and all callbacks of the plugin go, then `done` is called.
+void qemu_plugin_reset(qemu_plugin_id_t, qemu_simple_cb done);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, qemu_udata_cb, void* data);
 size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);
 uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb*);

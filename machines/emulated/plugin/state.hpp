@@ -94,6 +94,8 @@ struct Process {
   std::vector<char> pool;
   std::vector<uint32_t> on_enter[512], on_exit[512];  // triggers by system call
   bool any_syscall_trigger = false;
+  uint32_t idle_limit = 0;                                    // see plugin/translation.hpp, as the next
+  std::atomic<bool> sparse{false};                            // only blocks of interest tell when they are entered
   int watched_accesses = 0;                                   // kQemuMem*: what the plan's watchpoints need to see
   std::mutex mutex;                                           // guards what follows; held across fork
   std::unordered_map<uint64_t, std::vector<uint32_t>> sites;  // address → triggers

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/program.hpp"
+#include "machines/emulated/plugin/translation.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
 #include "machines/emulated/plugin/watch.hpp"
 
@@ -40,6 +42,9 @@ bool path_of(int fd, char* out, size_t size) {
   return out[0] == '/';
 }
 
+// As QEMU sees it: with CLONE_VFORK it forks (linux-user/syscall.c, do_fork).
+bool makes_thread(uint64_t flags) { return (flags & CLONE_VM) != 0 && (flags & CLONE_VFORK) == 0; }
+
 uint64_t page_round(uint64_t size) { return (size + 4095) & ~4095ull; }
 
 // Does `path` lead to the very file that is open as `fd`? Not when it was deleted, or is no file.
@@ -58,6 +63,7 @@ void after_mmap(ThreadState* s, const uint64_t* a, int64_t ret) {
   if (ret < 0 && ret > -4096) return;
   const uint64_t address = static_cast<uint64_t>(ret), size = page_round(a[1]);
   memory_changed(address, address + size);
+  forget_sites(address, address + size);
   if ((prot & PROT_EXEC) == 0 || (flags & MAP_ANONYMOUS) != 0) return;
   char path[PATH_MAX];
   if (!path_of(static_cast<int>(a[4]), path, sizeof path)) return;
@@ -67,6 +73,7 @@ void after_mmap(ThreadState* s, const uint64_t* a, int64_t ret) {
 
 void after_munmap(uint64_t address, uint64_t size) {
   memory_changed(address, address + size);
+  forget_sites(address, address + size);
   if (g.watched_accesses != 0) drop_watches(address, address + size);
 }
 
@@ -74,6 +81,7 @@ void after_munmap(uint64_t address, uint64_t size) {
 void after_mremap(const uint64_t* a, int64_t ret) {
   if (ret < 0 && ret > -4096) return;
   memory_changed(a[0], a[0] + page_round(a[1]));
+  forget_sites(a[0], a[0] + page_round(a[1]));
   memory_changed(static_cast<uint64_t>(ret), static_cast<uint64_t>(ret) + page_round(a[2]));
 }
 
@@ -151,10 +159,21 @@ void on_syscall(qemu_plugin_id_t, unsigned, int64_t number, uint64_t a1, uint64_
     case SYS_execveat:
       replace_program(s, static_cast<int>(a1), a2, a3, a4, static_cast<int>(a5));
       break;
+    case SYS_clone:
+      if (makes_thread(a1))
+        thread_comes();
+      else
+        finish_translation_change();
+      break;
+    case SYS_fork:
+    case SYS_vfork:
+      finish_translation_change();
+      break;
     case SYS_exit_group:
       s->group_exit.store(1);
       [[fallthrough]];
     case SYS_exit:
+      if (number == SYS_exit) thread_goes();
       finish_thread(s);
       break;
     default:
@@ -182,6 +201,9 @@ void on_syscall_return(qemu_plugin_id_t, unsigned, int64_t number, int64_t ret) 
     case SYS_mprotect:
     case SYS_pkey_mprotect:
       after_mprotect(s, t->syscall_args, ret);
+      break;
+    case SYS_clone:
+      if (ret < 0 && makes_thread(t->syscall_args[0])) thread_goes();
       break;
     case SYS_rt_sigaction:
       after_sigaction(t->syscall_args, ret);

@@ -9,6 +9,7 @@
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/output.hpp"
+#include "machines/emulated/plugin/translation.hpp"
 #include "machines/emulated/plugin/watch.hpp"
 
 namespace tracectl::plugin {
@@ -49,6 +50,7 @@ void arm_return(ThreadState* s, uint32_t index, uint64_t stack) {
   }
   t->returns.push_back({load64(stack), stack, index});
   s->return_probes = static_cast<uint32_t>(t->returns.size());
+  see_all_blocks();
 }
 
 bool read_guest_string(uint64_t address, char* out, size_t size) {
@@ -87,12 +89,14 @@ void fire(ThreadState* s, uint32_t index, uint64_t ip) {
   if (action == Action::pause) {
     if (s->enabled != 0) disable_at(s, ip);
     s->paused = 1;
+    s->idle_blocks = 0;
   }
   write_sample(s, index, ip);
   if (action == Action::snapshot) snapshot(s, ip, g.triggers[index].snapshot_size);
   if (action == Action::resume && s->paused != 0 && g.session->windows.fetch_add(1) < g.config.window_limit) {
     s->paused = 0;
     ++s->windows;
+    see_all_blocks();
   }
 }
 

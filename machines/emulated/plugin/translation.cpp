@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "machines/emulated/plugin/translation.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+#include "core/clock.hpp"
+#include "machines/emulated/plugin/blocks.hpp"
+#include "machines/emulated/plugin/guest_memory.hpp"
+#include "machines/emulated/plugin/link.hpp"
+#include "machines/emulated/plugin/syscalls.hpp"
+
+namespace tracectl::plugin {
+namespace {
+
+constexpr uint64_t kShortPause = 200'000'000;  // ns: too short to have been worth it
+constexpr uint32_t kMostIdle = 1u << 26;
+constexpr int kWaits = 200;                    // of kWait each, at most
+constexpr timespec kWait{0, 5 * 1000 * 1000};  // another thread's change needs microseconds
+
+struct Translation {
+  qemu_plugin_id_t id = 0;
+  std::atomic<int> threads{1};
+  std::atomic<int32_t> changing{0};  // the thread that asked QEMU for the change
+  bool possible = false;             // under g.mutex, as what follows
+  uint64_t sparse_since = 0;         // ns
+} t;
+
+void wait() {
+  const int saved = errno;
+  nanosleep(&kWait, nullptr);
+  errno = saved;
+}
+
+bool quiet(ThreadState* s) {
+  return s == nullptr || thread_of(s)->dead || (s->paused != 0 && s->return_probes == 0 && s->watch_hits == 0);
+}
+
+bool sparse_will_do() { return t.possible && t.threads.load() == 1 && quiet(tls_state); }
+
+void register_callbacks() {
+  qemu_plugin_register_vcpu_tb_trans_cb(t.id, on_translate);
+  qemu_plugin_register_vcpu_syscall_cb(t.id, on_syscall);
+  qemu_plugin_register_vcpu_syscall_ret_cb(t.id, on_syscall_return);
+}
+
+// A pause that ends soon after the change was not worth it: wait longer with the next.
+void adapt_patience(uint64_t now) {
+  if (g.idle_limit != g.config.idle_blocks && now - t.sparse_since >= kShortPause) g.idle_limit = g.config.idle_blocks;
+  if (now - t.sparse_since < kShortPause && g.idle_limit < kMostIdle && g.config.fixed_idle == 0) g.idle_limit *= 2;
+}
+
+// No thread runs translated code now, and none is left.
+void on_reset(qemu_plugin_id_t) {
+  const std::lock_guard lock(g.mutex);
+  const bool was = g.sparse.load(), now = sparse_will_do();
+  if (was && !now) adapt_patience(monotonic_ns());
+  if (now && !was) t.sparse_since = monotonic_ns();
+  g.sparse.store(now);
+  g.session->translations.fetch_add(1, std::memory_order_relaxed);
+  register_callbacks();
+  t.changing.store(0);
+}
+
+bool follows_syscall(uint64_t pc) {
+  if ((pc & 4095) < 2) return true;  // the bytes in front may not be there
+  const auto* code = guest_pointer<const uint8_t>(pc);
+  return code[-2] == 0x0f && code[-1] == 0x05;
+}
+
+// Blocks of one `rep` instruction are entered once per round. Which round is the first, only
+// the block in front of it tells.
+bool repeats_alone(const Block& b) { return b.rep && b.last == b.pc; }
+
+}  // namespace
+
+void install_callbacks(qemu_plugin_id_t id) {
+  t.id = id;
+  t.possible = g.config.idle_blocks != 0 && g.log[0] == 0 && g.watched_accesses == 0;
+  t.sparse_since = monotonic_ns();
+  g.idle_limit = t.possible ? g.config.idle_blocks : ~0u;
+  g.sparse = t.possible && (g.exec ? g.paused_at_exec : g.config.start_paused != 0);
+  register_callbacks();
+}
+
+bool is_of_interest(const Block& b, const std::vector<uint64_t>& addresses) {
+  if (!g.sparse.load() || !g.started) return true;
+  const bool site = std::any_of(addresses.begin(), addresses.end(), [](uint64_t a) { return g.sites.count(a) != 0; });
+  if (site && repeats_alone(b)) {
+    t.possible = false;
+    translate_again();
+  }
+  // System calls may be triggers, and need to know where they are; behind one a thread starts.
+  return site || b.ending == Ending::syscall || follows_syscall(b.pc);
+}
+
+void translate_again() {
+  int32_t nobody = 0;
+  if (t.changing.compare_exchange_strong(nobody, gettid_now())) qemu_plugin_reset(t.id, on_reset);
+}
+
+void see_all_blocks() {
+  if (!g.sparse.load()) return;
+  translate_again();
+  // Another thread's change comes as soon as that thread leaves its block; it stops this one
+  // at the end of this block. It only has to be given the time.
+  if (t.changing.load() != gettid_now()) wait();
+}
+
+void idle(ThreadState* s) {
+  s->idle_blocks = 0;
+  bool change = false;
+  {
+    const std::lock_guard lock(g.mutex);
+    change = !g.sparse.load() && sparse_will_do();
+  }
+  if (change) translate_again();
+}
+
+void thread_comes() {
+  t.threads.fetch_add(1);
+  if (g.sparse.load()) translate_again();
+}
+
+void thread_goes() { t.threads.fetch_sub(1); }
+
+void finish_translation_change() {
+  for (int i = 0; i < kWaits; ++i) {
+    const int32_t who = t.changing.load();
+    if (who == 0 || who == gettid_now()) return;
+    wait();
+  }
+}
+
+void forked_alone() {
+  t.threads = 1;
+  if (t.changing.load() != 0) t.changing = gettid_now();  // it was this thread's, see finish_translation_change()
+}
+
+}  // namespace tracectl::plugin
