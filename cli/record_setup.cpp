@@ -114,6 +114,7 @@ capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& hos
   s.loss[LossKind::untraced_program] += outcome->untraced_execs + outcome->untraced_threads;
   s.loss[LossKind::overflow] += outcome->overflows;
   s.loss[LossKind::missed_trigger] += outcome->missed_returns;
+  s.loss[LossKind::split_window] += outcome->split_windows;
   s.loss[LossKind::undecodable] += outcome->unexplained;
   return s;
 }

@@ -129,6 +129,13 @@ Result<bool> show_stream(OpenCapture& capture, StreamVisit& visit, const Options
   return out.ok();
 }
 
+// Losses that no item of a stream stands for: behind everything, where nobody takes them for part of a window.
+void unplaced_losses(const LossTotals& loss, views::Out& out) {
+  for (const auto kind : {LossKind::missed_trigger, LossKind::split_window, LossKind::untraced_program,
+                          LossKind::unknown_records, LossKind::cut_file})
+    if (loss[kind] != 0) views::unplaced_loss_line(out, kind, loss[kind]);
+}
+
 int script(Options& options) {
   if (auto sorted = sort_words(options); !sorted) return report_error(sorted.error());
   auto capture = OpenCapture::open(options.capture);
@@ -144,6 +151,8 @@ int script(Options& options) {
     out.flush();
     return report_error(done.error());
   }
+  const bool whole = options.capture.window == 0 && options.capture.last == 0 && options.capture.tid < 0;
+  if (whole && !options.raw && !options.digest && options.what != "packets") unplaced_losses((*capture)->loss, out);
   return finish_output(out, lossy);
 }
 

@@ -45,6 +45,16 @@ bool loss_line(Out& out, int32_t tid, const decode::Stamp& stamp, const decode::
   return out.ok();
 }
 
+bool unplaced_loss_line(Out& out, LossKind kind, uint64_t count) {
+  const auto index = static_cast<size_t>(kind);
+  if (out.json())
+    out.line(fmt::format(R"({{"tid":null,"loss":"{}","count":{},"what":{}}})", kLossNames[index], count,
+                         quoted(kLossMeanings[index])));
+  else
+    out.line(fmt::format("! {}: {} {}", kLossNames[index], count, kLossMeanings[index]));
+  return out.ok();
+}
+
 bool event_line(Out& out, int32_t tid, const decode::Event& event) {
   using Kind = decode::Event::Kind;
   if (event.kind != Kind::gap && event.kind != Kind::overflow) return out.ok();

@@ -18,6 +18,9 @@ bool event_line(Out& out, int32_t tid, const decode::Event& event);
 
 bool loss_line(Out& out, int32_t tid, const decode::Stamp& stamp, const decode::Loss& loss);
 
+// A loss that no place in a stream stands for.
+bool unplaced_loss_line(Out& out, LossKind kind, uint64_t count);
+
 class Branches final : public decode::ItemSink {
  public:
   Branches(const StreamContext& context, Out& out) : context_(context), out_(out) {}

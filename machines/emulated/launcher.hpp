@@ -38,6 +38,7 @@ struct Outcome {
   std::vector<uint64_t> hits;             // per trigger, those within its limit; only where it has one
   uint64_t snapshots = 0, overflows = 0;  // of all threads
   uint64_t untraced_execs = 0, untraced_threads = 0, missed_returns = 0, unexplained = 0;
+  uint64_t split_windows = 0;    // open when the session ended, in programs that went on
   uint64_t translations = 0;     // times that QEMU threw its translated code away at our request
   uint64_t smaller_buffers = 0;  // threads whose AUX buffer is smaller than the plan's, for [buffer] total
   std::string stop_reason;       // a limit, or a signal; empty when the command ended by itself

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -268,6 +269,11 @@ void Server::settle_snapshots() {
 
 void Server::finish_all() {
   settle_snapshots();
+  for (const auto& [idx, t] : threads_) {
+    const ThreadState& s = t->state();
+    // A program that lives goes on with what its window is about; one that ended left it open.
+    if (s.windows != 0 && s.paused == 0 && s.done.load() == 0 && kill(t->pid(), 0) == 0) ++split_windows_;
+  }
   while (!threads_.empty()) finish_thread(threads_.begin()->first, false);
 }
 
@@ -282,6 +288,7 @@ void Server::report(Outcome& out) const {
   out.untraced_threads = page_->untraced_threads;
   out.missed_returns = page_->missed_returns;
   out.unexplained = page_->unexplained;
+  out.split_windows = split_windows_;
   out.translations = page_->translations;
   out.smaller_buffers = smaller_buffers_;
   for (size_t i = 0; i < plan_.triggers.size() && i < std::size(page_->hits); ++i) out.hits.push_back(page_->hits[i]);

@@ -70,7 +70,7 @@ class Server {
   std::string name_;
   bool said_hello_ = false;
   uint32_t next_idx_ = 0;
-  uint64_t smaller_buffers_ = 0;
+  uint64_t smaller_buffers_ = 0, split_windows_ = 0;
   uint64_t snapshot_deadline_ = 0;  // ns, monotonic; 0: none is asked for
   std::set<int32_t> exited_;        // processes that ended in the ordinary way
   std::map<uint32_t, std::unique_ptr<ThreadBuffers>> threads_;
