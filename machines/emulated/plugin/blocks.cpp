@@ -64,8 +64,10 @@ Block describe(const qemu_plugin_tb* tb, std::vector<uint64_t>& addresses) {
     b.fall = at;
     if (insn.kind != BranchKind::none) break;
   }
-  b.next[0] = b.ending == Ending::direct ? b.target : b.fall;
-  b.next[1] = b.target;
+  const bool cond = b.ending == Ending::cond, near = b.ending <= Ending::cond;
+  b.bits = cond ? 1 : 0;
+  b.next[0] = !near ? kNowhere : b.ending == Ending::direct ? b.target : b.fall;
+  b.next[1] = cond ? b.target : b.next[0];
   return b;
 }
 

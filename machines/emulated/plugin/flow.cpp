@@ -161,38 +161,86 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
 using namespace tracectl::plugin;
 using namespace tracectl::intel_pt;
 
+namespace {
+
+// The ways out of tracectl_on_block() that are taken seldom. Each is a tail call, so that the way
+// that is taken always needs no stack frame.
+#define TRACECTL_COLD __attribute__((noinline, cold))
+
+TRACECTL_COLD void first_block(const Block* b, void* env) {
+  ThreadState* s = start_thread(b, env);
+  if (s == nullptr) return;
+  const auto* p = static_cast<const Block*>(s->previous);
+  s->previous = b;
+  enter_slowly(s, p, b, env);
+}
+
+// TNT bits are full: the packet, and what may be due with it.
+TRACECTL_COLD void full_tnt(ThreadState* s, const Block* b) {
+  detail::put_long_tnt(s->pt);
+  look_if_due(s, b->pc);
+}
+
+// Something is to be seen in `b`, or the thread is paused.
+__attribute__((noinline)) void special_block(ThreadState* s, const Block* p, const Block* b, void* env);
+
+// Calls, returns, indirect branches, system calls.
+__attribute__((noinline)) void behind_a_far_way(ThreadState* s, const Block* p, const Block* b, void* env) {
+  if (__builtin_expect(s->return_probes != 0, 0)) return enter_slowly(s, p, b, env);
+  const uint64_t ip = b->pc;
+  switch (p->ending) {  // as settle() does
+    case Ending::call:
+      if (__builtin_expect(ip != p->target || ip == p->fall, 0)) return enter_slowly(s, p, b, env);
+      return push_return(s, p->fall);
+    case Ending::indirect_call:
+      push_return(s, p->fall);
+      return settle_tip(s, ip);
+    case Ending::indirect:
+      return settle_tip(s, ip);
+    case Ending::ret:
+      return settle_return(s, ip);
+    default:
+      return enter_slowly(s, p, b, env);
+  }
+}
+
+// `b` is traced, behind `p`, and there is nothing else to it. No branch of this depends on the way
+// that the program takes: the processor would guess it wrongly, here as there.
+inline void traced_block(ThreadState* s, const Block* p, const Block* b, void* env) {
+  const bool taken = b->pc != p->next[0];
+  if (__builtin_expect(p->next[taken] != b->pc, 0)) return behind_a_far_way(s, p, b, env);
+  s->pt.tnt = s->pt.tnt << p->bits | static_cast<uint64_t>(taken);
+  if (__builtin_expect(s->pt.tnt >> kLongTnt != 0, 0)) full_tnt(s, b);
+}
+
+void special_block(ThreadState* s, const Block* p, const Block* b, void* env) {
+  // Paused and nothing here could resume: the common case outside windows.
+  if (s->paused != 0 && s->watch_hits == 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) {
+    if (__builtin_expect(++s->idle_blocks >= g.idle_limit, 0)) idle(s);
+    return;
+  }
+  // The next round of a `rep` instruction, which is one to a trace.
+  if (p == b && b->flags == kSingle && s->enabled == 1 && s->watch_hits == 0) return;
+  const bool plain = s->enabled == 1 && s->watch_hits == 0 && (b->flags & ~(kNoFile | kSingle)) == 0 &&
+                     ((b->flags & kNoFile) == 0 || code_is_known(s, b)) && !goes_on_inside(p, b);
+  if (!plain) return enter_slowly(s, p, b, env);
+  traced_block(s, p, b, env);
+}
+
+}  // namespace
+
 extern "C" __attribute__((visibility("hidden"))) void tracectl_on_block(unsigned, void* data, void* env) {
   const auto* b = static_cast<const Block*>(data);
   ThreadState* s = tls_state;
-  if (__builtin_expect(s == nullptr, 0)) {
-    s = start_thread(b, env);
-    if (s == nullptr) return;
-  }
+  if (__builtin_expect(s == nullptr, 0)) return first_block(b, env);
   const auto* p = static_cast<const Block*>(s->previous);
   s->previous = b;
   // `enabled` is 1 and `watch_hits` 0: one load tells.
   static_assert(offsetof(ThreadState, watch_hits) == offsetof(ThreadState, enabled) + 4);
   uint64_t state = 0;
   __builtin_memcpy(&state, &s->enabled, sizeof state);
-  if (__builtin_expect(((state ^ 1) | b->flags) != 0, 0)) {
-    // Paused and nothing here could resume: the common case outside windows.
-    if (s->paused != 0 && s->watch_hits == 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) {
-      if (__builtin_expect(++s->idle_blocks >= g.idle_limit, 0)) idle(s);
-      return;
-    }
-    if (state != 1 || b->flags != kNoFile || !code_is_known(s, b)) return enter_slowly(s, p, b, env);
-  }
-  const bool fell = b->pc == p->next[0];
-  if (__builtin_expect(p->ending == Ending::cond, 1)) {  // the most frequent; settle() has them all
-    if (__builtin_expect(!fell && b->pc != p->next[1], 0)) return enter_slowly(s, p, b, env);
-    if (__builtin_expect(add_tnt(s->pt, !fell), 0)) look_if_due(s, b->pc);
-    return;
-  }
-  if (p->ending <= Ending::direct) {  // none, direct: one successor
-    if (__builtin_expect(!fell, 0)) return enter_slowly(s, p, b, env);
-    return;
-  }
-  if (s->return_probes != 0 || !settle(s, p, b->pc) || s->enabled == 0) enter_slowly(s, p, b, env);
+  if (__builtin_expect(((state ^ 1) | b->flags) != 0, 0)) return special_block(s, p, b, env);
+  traced_block(s, p, b, env);
 }
 
 // QEMU calls these from translated code. Its CPU state pointer is TCG's fixed register:

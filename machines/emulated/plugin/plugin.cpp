@@ -26,7 +26,7 @@ Process& process() {
   return *p;
 }
 Process& g = process();
-thread_local ThreadState* tls_state = nullptr;
+constinit thread_local ThreadState* tls_state = nullptr;
 
 namespace {
 

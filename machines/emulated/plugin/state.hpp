@@ -30,13 +30,18 @@ enum BlockFlag : uint8_t {
   kSingle = 16,      // one instruction that may be what is left of a block (goes_on_inside)
 };
 
+inline constexpr uint64_t kNowhere = ~0ull;
+
 // One translated block, as the trace unit sees it. Blocks are never freed: an equal one is
 // reused when QEMU translates again.
 struct alignas(64) Block {
   uint64_t pc = 0;
-  uint64_t next[2] = {};  // where it goes: not taken (or the only successor), taken
+  // Where it goes: not taken, taken; twice the same where there is one way only; nowhere (kNowhere) where
+  // more than a TNT bit tells of it.
+  uint64_t next[2] = {};
   Ending ending = Ending::none;
   uint8_t flags = 0;
+  uint8_t bits = 0;  // TNT bits for its end: 1 or 0
   bool rep = false;  // the last instruction is a rep string instruction
   uint32_t insns = 0;
   uint64_t fall = 0;           // first byte behind the last instruction
@@ -107,7 +112,7 @@ struct Process {
 
 extern Process& g;
 // The traced thread's state; null before its first block and after a fork.
-extern thread_local ThreadState* tls_state __attribute__((tls_model("initial-exec")));
+extern constinit thread_local ThreadState* tls_state __attribute__((tls_model("initial-exec")));
 
 inline Thread* thread_of(ThreadState* s) { return static_cast<Thread*>(s->owner); }
 
