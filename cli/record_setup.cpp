@@ -11,6 +11,7 @@
 #include "decode/data_symbols.hpp"
 #include "decode/symbols.hpp"
 #include "machines/emulated/protocol.hpp"
+#include "machines/kernel/recorder.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -65,7 +66,9 @@ ModuleAnswer answer(const ResolvedPlan& plan, const std::string& path, std::vect
 
 }  // namespace
 
-capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string& directory) {
+Result<capture::WriterSetup> capture_setup(const LoadedPlan& loaded, const std::string& directory) {
+  const ResolvedPlan& plan = loaded.plan;
+  if (plan.machine == MachineKind::kernel) return kernel::capture_setup(plan, loaded.host, directory);
   capture::WriterSetup setup;
   setup.directory = directory;
   setup.events.push_back(intel_pt::leader(plan.intel_pt, plan.start_paused, emulated::kLeaderId));
@@ -94,17 +97,19 @@ ModuleFinder module_finder(const ResolvedPlan& plan, std::vector<Placement>& pla
 }
 
 capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& host, const capture::Writer& writer,
-                                  const emulated::Outcome* outcome) {
+                                  const std::string& cpuid, const RunOutcome* outcome) {
   capture::CaptureSummary s;
   s.plan = &plan;
   s.host = &host;
   s.command = plan.command;
-  s.cpuid = kCpuid;
-  for (size_t i = 0; i < plan.triggers.size(); ++i) s.event_ids.push_back({emulated::kTriggerId + i});
+  s.cpuid = cpuid;
+  if (plan.machine == MachineKind::emulated)
+    for (size_t i = 0; i < plan.triggers.size(); ++i) s.event_ids.push_back({emulated::kTriggerId + i});
   s.loss = writer.loss();
   s.trace_bytes = writer.aux_bytes();
   if (outcome == nullptr) return s;
-  s.translations = outcome->translations;
+  if (!outcome->event_ids.empty()) s.event_ids = outcome->event_ids;
+  if (plan.machine == MachineKind::emulated) s.translations = outcome->translations;
   s.windows = s.open_windows = 0;
   for (const auto& t : outcome->threads) {
     s.threads.push_back({t.idx, t.pid, t.tid, "", t.bytes});

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/plan_options.hpp"
 #include "core/capture/capture_json.hpp"
 #include "core/capture/writer.hpp"
 #include "core/host.hpp"
@@ -15,8 +16,8 @@
 
 namespace tracectl::cli {
 
-// Events, AUXTRACE_INFO, command line of an emulated Intel PT capture in `directory`.
-[[nodiscard]] capture::WriterSetup emulated_setup(const ResolvedPlan& plan, const std::string& directory);
+// Events, AUXTRACE_INFO, command line of an Intel PT capture in `directory`, by the plan's machine.
+[[nodiscard]] Result<capture::WriterSetup> capture_setup(const LoadedPlan& loaded, const std::string& directory);
 
 struct Placement {
   bool found = false;  // at least once
@@ -29,6 +30,7 @@ struct Placement {
 
 // `outcome` null: the capture is being made.
 [[nodiscard]] capture::CaptureSummary summarize(const ResolvedPlan& plan, const HostFacts& host,
-                                                const capture::Writer& writer, const emulated::Outcome* outcome);
+                                                const capture::Writer& writer, const std::string& cpuid,
+                                                const RunOutcome* outcome);
 
 }  // namespace tracectl::cli

@@ -15,6 +15,7 @@
 #include "cli/plan_options.hpp"
 #include "cli/record_setup.hpp"
 #include "core/units.hpp"
+#include "machines/kernel/recorder.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -79,7 +80,7 @@ void warn_unplaced(const ResolvedPlan& plan, const std::vector<Placement>& place
 }
 
 void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const capture::CaptureSummary& s,
-                 const emulated::Outcome& outcome, const std::vector<Placement>& placements) {
+                 const RunOutcome& outcome, const std::vector<Placement>& placements) {
   warn_unplaced(plan, placements);
   if (plan.buffer.mode == BufferMode::ring && outcome.snapshots == 0)
     fmt::print(stderr, "tracectl: nothing was kept: mode = \"ring\" keeps snapshots, and no trigger took one\n");
@@ -107,19 +108,21 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
              options.output == "tracectl.data" ? "" : " " + options.output);
 }
 
-int status_of(const emulated::Outcome& outcome) {
+int status_of(const RunOutcome& outcome) {
   return WIFSIGNALED(outcome.wait_status) ? 128 + WTERMSIG(outcome.wait_status) : WEXITSTATUS(outcome.wait_status);
 }
 
 Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   const ResolvedPlan& plan = loaded.plan;
-  auto writer = capture::Writer::create(emulated_setup(plan, options.output));
+  const auto setup = capture_setup(loaded, options.output);
+  if (!setup) return tl::unexpected<Error>(setup.error());
+  auto writer = capture::Writer::create(*setup);
   if (!writer) return tl::unexpected<Error>(writer.error());
-  if (auto r = writer->side_file("capture.json", capture_json(summarize(plan, loaded.host, *writer, nullptr))); !r)
-    return tl::unexpected<Error>(r.error());
+  const auto first = summarize(plan, loaded.host, *writer, setup->cpuid, nullptr);
+  if (auto r = writer->side_file("capture.json", capture_json(first)); !r) return tl::unexpected<Error>(r.error());
   std::vector<Placement> placements;
   const auto finder = module_finder(plan, placements);
-  emulated::RunOptions run_options;
+  RunOptions run_options;
   if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
   if (const char* idle = getenv("TRACECTL_TEST_IDLE"); idle != nullptr)
     run_options.test_idle = static_cast<uint32_t>(atoi(idle));
@@ -129,20 +132,21 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
     report_error(error);
     fmt::print(stderr, "tracectl: the program runs on untraced; {} ends here, and can be read up to here\n", options.output);
   };
-  Result<emulated::Outcome> outcome = [&] {
+  Result<RunOutcome> outcome = [&] {
     Progress progress(!options.quiet);
     run_options.say = [](const std::string& text) { fmt::print(stderr, "tracectl: {}\n", text); };
     run_options.progress = [&](uint64_t bytes, size_t processes) { progress.show(bytes, processes); };
-    return emulated::run_emulated(plan, loaded.host, finder, *writer, run_options);
+    return plan.machine == MachineKind::kernel ? kernel::run_kernel(plan, loaded.host, finder, *writer, run_options)
+                                               : emulated::run_emulated(plan, loaded.host, finder, *writer, run_options);
   }();
   if (!outcome)
     return said_failure ? Result<int>(static_cast<int>(outcome.error().kind)) : tl::unexpected<Error>(outcome.error());
-  auto summary = summarize(plan, loaded.host, *writer, &*outcome);
+  auto summary = summarize(plan, loaded.host, *writer, setup->cpuid, &*outcome);
   summary.exit_status = status_of(*outcome);
   // In this order: a data file that is finished has its totals beside it.
   if (auto r = writer->side_file("capture.json", capture_json(summary)); !r) return tl::unexpected<Error>(r.error());
   if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
-  if (!outcome->traced)
+  if (!outcome->traced && plan.machine == MachineKind::emulated)
     return fail(
         fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),
         "tracectl doctor says whether QEMU and the plugin fit together");
@@ -163,12 +167,8 @@ int run_run(const RunVerbOptions& options) {
   auto loaded = load_plan(options.plan);
   if (!loaded) return report_error(loaded.error());
   if (auto r = add_snapshots(options.snapshot_on, loaded->plan.buffer); !r) return report_error(r.error());
-  if (loaded->plan.machine == MachineKind::kernel)
-    return report_error({ErrorKind::unsupported, "this version of tracectl cannot record on the kernel machine yet",
-                         "set machine = \"emulated\" in [trace], or use --machine emulated; `tracectl check` prints the "
-                         "equal perf record line"});
   emulated::CannotStart reason;
-  if (!emulated::can_start(loaded->plan.command, reason)) {
+  if (loaded->plan.machine == MachineKind::emulated && !emulated::can_start(loaded->plan.command, reason)) {
     report_error({ErrorKind::failed, reason.why, reason.hint});
     return reason.status;
   }

@@ -151,16 +151,7 @@ std::string kernel_machine_lacks(BackendKind backend, const HostFacts& host) {
 MachineChoice choose_machine(BackendKind backend, const HostFacts& host) {
   const std::string lacks = kernel_machine_lacks(backend, host);
   if (!lacks.empty()) return {MachineKind::emulated, lacks};
-  // The kernel machine would do, but this version has no session for it; when it has, this is
-  // the line that changes.
-  return {MachineKind::emulated, fmt::format("this version cannot open the {} PMU yet", pmu_of(backend))};
-}
-
-Result<> check_openable(const ResolvedPlan& plan) {
-  if (plan.machine == MachineKind::kernel)
-    return fail_unsupported("machine = \"kernel\" cannot be opened by this version",
-                            "use machine = \"emulated\"; check still explains the plan");
-  return {};
+  return {MachineKind::kernel, fmt::format("this machine has the {} PMU", pmu_of(backend))};
 }
 
 std::optional<ResolvedPlan> resolve(const Plan& plan, const HostFacts& host, const ProgramFacts& program,

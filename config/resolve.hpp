@@ -31,7 +31,4 @@ struct MachineChoice {
 // Why the kernel machine cannot be used for `backend` here; empty when it could.
 [[nodiscard]] std::string kernel_machine_lacks(BackendKind backend, const HostFacts& host);
 
-// Whether this version can open the plan; `run` asks before it starts anything.
-[[nodiscard]] Result<> check_openable(const ResolvedPlan& plan);
-
 }  // namespace tracectl

@@ -34,7 +34,8 @@ struct Session::Impl {
 
   Impl(capture::Writer& w, const Limits& l) : writer(w), limits(l) {}
   ~Impl() {
-    for (auto& d : watched) d.release();
+    for (auto& d : watched)
+      if (d.is_open()) d.release();
   }
 
   void fail_with(Error e) {
@@ -47,6 +48,7 @@ struct Session::Impl {
     const auto records = c.data.readable();
     if (records.size() != 0) {
       if (auto r = writer.records(records.a, records.b); !r) return fail_with(r.error()), false;
+      if (c.passing) c.passing(records.a, records.b);
       c.data.consume(records.size());
     }
     const auto trace = c.aux.readable();
@@ -117,6 +119,12 @@ void Session::drain() { impl_->drain_all(); }
 void Session::watch(int fd, std::function<bool()> fn) {
   impl_->watched.emplace_back(impl_->io, fd);
   impl_->arm_watch(impl_->watched.back(), fn);
+}
+
+void Session::forget(int fd) {
+  // Its handler may be under way: it is destroyed with the session, and never called again.
+  for (auto& d : impl_->watched)
+    if (d.is_open() && d.native_handle() == fd) d.release();
 }
 
 void Session::on_signal(int number, std::function<void()> fn) {

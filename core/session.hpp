@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/capture/writer.hpp"
@@ -27,6 +28,8 @@ struct Channel {
   perf::DataRing data;
   perf::AuxBuffer aux;
   std::function<void()> space_given;  // after space went back to the writer; may be empty
+  // Whole records on their way into the capture; may be empty.
+  std::function<void(std::span<const std::byte>, std::span<const std::byte>)> passing;
 };
 
 class Session {
@@ -44,6 +47,8 @@ class Session {
 
   // Calls `fn` whenever `fd` is readable (the fd stays the caller's), until it returns false.
   void watch(int fd, std::function<bool()> fn);
+  // No more; before the fd is closed.
+  void forget(int fd);
   // Calls `fn` on this signal instead of its default.
   void on_signal(int number, std::function<void()> fn);
   // Calls `fn` after every drain: progress, limits of the machine.

@@ -9,12 +9,13 @@
 //
 //   data:
 //     0     FileHeader, 104 bytes ........ patched: data.size at every round(), features at finish()
-//     104   ids of every event, u64 each
+//     104   ids of every event, u64 each; room for more, where threads come later
 //           FileAttr of every event ...... perf_event_attr (128 bytes) + section of its ids
 //           records ...................... AUXTRACE_INFO first; then kernel records verbatim,
 //                                          AUXTRACE + payload, FINISHED_ROUND, in the order of draining
 //           feature table ................ FileSection for every set bit, ascending (finish() only)
 //           feature sections ............. HOSTNAME ... AUXTRACE index
+//           ids of events that outgrew their room in front
 //
 // Invariants
 // - Everything is 8-byte aligned; every record's size is a multiple of 8; payloads are padded with 0.

@@ -42,6 +42,11 @@ uint64_t monotonic_ns() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
+// Ids of an event that the head has room for.
+size_t room_of(const WriterSetup& setup, const EventSetup& event) {
+  return std::max<size_t>(event.ids.size(), setup.room_for_ids);
+}
+
 // Everything in front of the records, with AUXTRACE_INFO behind it.
 std::string file_head(const WriterSetup& setup) {
   std::string ids, attrs, info;
@@ -49,6 +54,7 @@ std::string file_head(const WriterSetup& setup) {
     put(attrs, event.attr);
     put(attrs, FileSection{sizeof(FileHeader) + ids.size(), event.ids.size() * sizeof(uint64_t)});
     for (const uint64_t id : event.ids) put(ids, id);
+    ids.append(sizeof(uint64_t) * (room_of(setup, event) - event.ids.size()), '\0');
   }
   if (setup.aux_info.type != 0) {
     const size_t size = sizeof(perf_event_header) + 8 + 8 * setup.aux_info.priv.size();
@@ -79,7 +85,10 @@ struct Writer::Impl {
   std::vector<uint64_t> index;  // file offsets of AUXTRACE records
   LossTotals loss;
   bool finished = false;
+  std::vector<size_t> id_room;        // by event
+  std::vector<uint64_t> id_sections;  // by event: where its FileAttr keeps the section of its ids
 
+  Result<> move_ids();
   Result<> scan(Bytes a, Bytes b);
   Result<> publish_size();
 };
@@ -132,6 +141,10 @@ Result<Writer> Writer::create(const WriterSetup& setup) {
   impl->data_offset = header.data.offset;
   if (auto done = impl->file.append(bytes_of(head)); !done) return tl::unexpected(done.error());
   impl->round_end = impl->file.size();
+  for (size_t i = 0; i < setup.events.size(); ++i) {
+    impl->id_room.push_back(room_of(setup, setup.events[i]));
+    impl->id_sections.push_back(header.attrs.offset + i * header.attr_size + perf::kAttrSize);
+  }
   const std::string images = setup.directory + "/" + kImagesName;
   if (::mkdir(images.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno(fmt::format("cannot create directory {}", images));
@@ -168,6 +181,31 @@ Result<> Writer::aux(uint32_t idx, int32_t tid, int32_t cpu, uint64_t aux_offset
   return {};
 }
 
+Result<> Writer::add_id(size_t event, uint64_t id) {
+  auto& ids = impl_->setup.events[event].ids;
+  ids.push_back(id);
+  if (ids.size() > impl_->id_room[event]) return {};  // move_ids() has room for all
+  uint64_t first = sizeof(FileHeader);
+  for (size_t i = 0; i < event; ++i) first += impl_->id_room[i] * sizeof(uint64_t);
+  // The id, then the section that holds one more.
+  if (auto done = impl_->file.patch(first + (ids.size() - 1) * sizeof id, std::as_bytes(std::span(&id, 1))); !done)
+    return done;
+  const FileSection section{first, ids.size() * sizeof id};
+  return impl_->file.patch(impl_->id_sections[event], std::as_bytes(std::span(&section, 1)));
+}
+
+// Ids that outgrew the head go behind everything.
+Result<> Writer::Impl::move_ids() {
+  for (size_t i = 0; i < setup.events.size(); ++i) {
+    const auto& ids = setup.events[i].ids;
+    if (ids.size() <= id_room[i]) continue;
+    const FileSection section{file.size(), ids.size() * sizeof(uint64_t)};
+    if (auto done = file.append(std::as_bytes(std::span(ids))); !done) return done;
+    if (auto done = file.patch(id_sections[i], std::as_bytes(std::span(&section, 1))); !done) return done;
+  }
+  return {};
+}
+
 Result<> Writer::round() {
   if (impl_->file.size() == impl_->round_end) return {};  // nothing new: an idle session does not grow
   const perf_event_header header{perf::kFinishedRound, 0, sizeof header};
@@ -182,6 +220,7 @@ Result<> Writer::finish() {
   if (auto done = impl_->publish_size(); !done) return done;
   const auto block = feature_block(facts_of_this_machine(impl_->setup), impl_->index, impl_->file.size());
   if (auto done = impl_->file.append(bytes_of(block.bytes)); !done) return done;
+  if (auto done = impl_->move_ids(); !done) return done;
   impl_->finished = true;
   // Last: before the bits are set the sections do not exist for a reader.
   return impl_->file.patch(offsetof(FileHeader, features), std::as_bytes(std::span(block.bits)));

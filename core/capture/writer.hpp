@@ -25,8 +25,8 @@ namespace tracectl::capture {
 // One event of the file. `attr` is a struct perf_event_attr of 128 bytes (VER7: what perf 6.1 takes).
 struct EventSetup {
   std::array<std::byte, 128> attr{};
-  std::string name;  // "intel_pt//u", "qsort" : HEADER_EVENT_DESC
-  std::vector<uint64_t> ids;
+  std::string name;           // "intel_pt//u", "qsort" : HEADER_EVENT_DESC
+  std::vector<uint64_t> ids;  // those known at the start; Writer::add_id takes more
 };
 
 struct WriterSetup {
@@ -37,6 +37,7 @@ struct WriterSetup {
   std::string cpuid;                      // HEADER_CPUID: "GenuineIntel,6,85,4"
   std::string plan_text;                  // written verbatim to plan.toml; not written when empty
   bool directory_is_ours = true;
+  uint64_t room_for_ids = 0;  // of each event, in the head: what is added beyond it reaches the file at finish()
   // The trace unit's clock now: AUXTRACE records carry it as reference, from which readers
   // take what a TSC packet's 56 bits lack. perf 6.1 reads 0 as "no time yet" and crashes on
   // a timed trace. nullptr: CLOCK_MONOTONIC, ns.
@@ -55,6 +56,8 @@ class Writer {
   // One AUXTRACE record with its payload. aux_offset: stream position of the first byte.
   Result<> aux(uint32_t idx, int32_t tid, int32_t cpu, uint64_t aux_offset, std::span<const std::byte> a,
                std::span<const std::byte> b = {});
+  // One more id of event `event` (an index into WriterSetup::events): samples and records name it from now on.
+  Result<> add_id(size_t event, uint64_t id);
   Result<> round();
   // Feature sections and the AUXTRACE index. Without it the file is still readable.
   Result<> finish();

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/elf_machine.hpp"
+#include "machines/child_signals.hpp"
 #include "machines/emulated/program_file.hpp"
 #include "machines/emulated/server.hpp"
 
@@ -85,36 +86,6 @@ pid_t start(const HostFacts& host, const std::vector<std::string>& command, cons
   const pid_t pid = fork();
   if (pid == 0) become(host.qemu_x86_64.path.c_str(), pointers.data());
   return pid;
-}
-
-// A terminal sends SIGINT and SIGQUIT to the whole foreground group: the command has them
-// already, and decides what they mean. Any other signal comes to us alone, and is passed on.
-// Installed before the command starts: a signal between the two is its first.
-void pass_signals(Session& session, const pid_t& child) {
-  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) {
-    const bool from_terminal = number == SIGINT || number == SIGQUIT;
-    session.on_signal(number, [&child, number, from_terminal] {
-      if (child <= 0) return;
-      if (!from_terminal || tcgetpgrp(STDIN_FILENO) != getpgrp()) kill(child, number);
-    });
-  }
-}
-
-// The same behind the session's end, when its loop runs no more and the program still does.
-volatile pid_t untraced_child = 0;
-void pass_on(int number) {
-  const int saved = errno;
-  const bool from_terminal = number == SIGINT || number == SIGQUIT;
-  if (!from_terminal || tcgetpgrp(STDIN_FILENO) != getpgrp()) kill(untraced_child, number);
-  errno = saved;
-}
-void wait_untraced(pid_t child, int* status) {
-  untraced_child = child;
-  struct sigaction action {};
-  action.sa_handler = pass_on;
-  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
-  while (waitpid(child, status, 0) < 0 && errno == EINTR) {
-  }
 }
 
 Result<Outcome> record(Server& server, Session& session, pid_t child, const RunOptions& options, capture::Writer& writer) {

@@ -47,6 +47,26 @@ TEST_CASE("a capture gives back its events, by name and id") {
   CHECK(reader.events()[1].sample_id_all);
 }
 
+TEST_CASE("ids that come while a capture is written name its events, within the room and beyond it") {
+  TempDir dir;
+  auto with_room = setup(dir / "c");
+  with_room.room_for_ids = 4;
+  auto writer = cap::Writer::create(with_room);
+  REQUIRE(writer);
+  for (uint64_t id = 100; id < 103; ++id) REQUIRE(writer->add_id(2, id));
+  for (uint64_t id = 200; id < 210; ++id) REQUIRE(writer->add_id(1, id));
+  // Not finished: what fits into the room is there.
+  auto early = open(dir / "c");
+  CHECK(early.events()[2].ids == std::vector<uint64_t>{kTriggerId, 100, 101, 102});
+  CHECK(early.events()[1].ids.size() == 4);
+  REQUIRE(writer->finish());
+  const auto reader = open(dir / "c");
+  CHECK(reader.events()[2].ids == std::vector<uint64_t>{kTriggerId, 100, 101, 102});
+  REQUIRE(reader.events()[1].ids.size() == 11);
+  CHECK(reader.events()[1].ids.back() == 209);
+  CHECK(reader.events()[0].ids.size() == 1);
+}
+
 TEST_CASE("a capture gives back its AUXTRACE_INFO") {
   TempDir dir;
   write_small(dir / "c");

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#include "machines/kernel/attrs.hpp"
+
+#include <fmt/format.h>
+#include <linux/hw_breakpoint.h>
+
+#include <fstream>
+
+#include "backends/intel_pt/metadata.hpp"
+#include "core/perf/record_build.hpp"
+
+namespace tracectl::kernel {
+namespace {
+
+perf_event_attr common_attr(const Placing& placing) {
+  perf_event_attr attr{};
+  attr.size = perf::kAttrSize;
+  attr.sample_period = 1;
+  attr.sample_type = perf::kSampleType;
+  attr.read_format = PERF_FORMAT_ID;
+  attr.exclude_hv = 1;
+  attr.sample_id_all = 1;
+  attr.inherit = placing.inherit ? 1 : 0;
+  return attr;
+}
+
+bool is_return(TriggerKind kind) { return kind == TriggerKind::uretprobe || kind == TriggerKind::kretprobe; }
+bool is_kernel_probe(TriggerKind kind) { return kind == TriggerKind::kprobe || kind == TriggerKind::kretprobe; }
+
+// A hit of these happens in the kernel itself; a system call's tracepoint carries the user's registers.
+bool hits_in_kernel(const ResolvedTrigger& t) {
+  if (is_kernel_probe(t.kind)) return true;
+  return t.kind == TriggerKind::tracepoint && t.tp_group != "syscalls" && t.tp_group != "raw_syscalls";
+}
+
+uint32_t breakpoint_type(BreakAccess access) {
+  switch (access) {
+    case BreakAccess::execute:
+      return HW_BREAKPOINT_X;
+    case BreakAccess::write:
+      return HW_BREAKPOINT_W;
+    case BreakAccess::read_write:
+      return HW_BREAKPOINT_RW;
+  }
+  return HW_BREAKPOINT_EMPTY;
+}
+
+uint32_t action_bits(Action action) {
+  switch (action) {
+    case Action::resume:
+      return perf::kAuxResume;
+    case Action::pause:
+      return perf::kAuxPause;
+    case Action::snapshot:
+      break;  // a sample that we act on
+  }
+  return 0;
+}
+
+Result<uint64_t> tracepoint_id(const ResolvedTrigger& t, const HostFacts& host) {
+  for (const char* where : {"sys/kernel/tracing", "sys/kernel/debug/tracing"}) {
+    const std::string path =
+        fmt::format("{}/{}/events/{}/{}/id", host.root == "/" ? "" : host.root, where, t.tp_group, t.tp_name);
+    uint64_t id = 0;
+    if (std::ifstream in(path); in >> id) return id;
+  }
+  if (!host.tracefs)
+    return fail(fmt::format("reading the id of tracepoint {}:{}: tracefs is not readable", t.tp_group, t.tp_name),
+                "as root: mount -t tracefs tracefs /sys/kernel/tracing, or run tracectl as root");
+  return fail_unsupported(fmt::format("this kernel has no tracepoint {}:{}", t.tp_group, t.tp_name),
+                          fmt::format("tracectl list tracepoints '{}:*' shows those that it has", t.tp_group));
+}
+
+Result<uint32_t> pmu_type(const char* name, const HostFacts& host) {
+  const std::string path = fmt::format("{}/sys/bus/event_source/devices/{}/type", host.root == "/" ? "" : host.root, name);
+  uint32_t type = 0;
+  if (std::ifstream in(path); in >> type) return type;
+  return fail_unsupported(fmt::format("this kernel has no {} PMU ({} is not there)", name, path),
+                          "Linux has it since 4.17, with CONFIG_KPROBES and CONFIG_UPROBES");
+}
+
+struct NamedEvent {
+  const char* name;
+  uint32_t type;
+  uint64_t config;
+};
+// perf's names of the generic events. Source: perf-list(1); include/uapi/linux/perf_event.h.
+constexpr NamedEvent kEvents[] = {
+    {"cpu-cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
+    {"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
+    {"instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
+    {"cache-references", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_REFERENCES},
+    {"cache-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
+    {"branches", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_INSTRUCTIONS},
+    {"branch-instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_INSTRUCTIONS},
+    {"branch-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES},
+    {"bus-cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BUS_CYCLES},
+    {"ref-cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_REF_CPU_CYCLES},
+    {"cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK},
+    {"task-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK},
+    {"page-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS},
+    {"faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS},
+    {"minor-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MIN},
+    {"major-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MAJ},
+    {"context-switches", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES},
+    {"cs", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES},
+    {"cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
+    {"migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
+    {"alignment-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_ALIGNMENT_FAULTS},
+    {"emulation-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_EMULATION_FAULTS},
+};
+
+Result<EventSource> find_event(const ResolvedTrigger& t, const HostFacts& host) {
+  switch (t.kind) {
+    case TriggerKind::tracepoint: {
+      const auto id = tracepoint_id(t, host);
+      if (!id) return tl::unexpected<Error>(id.error());
+      return EventSource{PERF_TYPE_TRACEPOINT, *id};
+    }
+    case TriggerKind::breakpoint:
+      return EventSource{PERF_TYPE_BREAKPOINT, 0};
+    case TriggerKind::event:
+      for (const auto& e : kEvents)
+        if (t.event == e.name) return EventSource{e.type, e.config};
+      return fail_unsupported(fmt::format("event '{}' is not one that the kernel machine knows", t.event),
+                              "page-faults, context-switches, branch-misses, cycles: perf's names of generic events");
+    default:
+      break;
+  }
+  const auto type = pmu_type(is_kernel_probe(t.kind) ? "kprobe" : "uprobe", host);
+  if (!type) return tl::unexpected<Error>(type.error());
+  return EventSource{*type, is_return(t.kind) ? 1u : 0u};
+}
+
+}  // namespace
+
+Result<std::vector<EventSource>> find_events(const ResolvedPlan& plan, const HostFacts& host) {
+  std::vector<EventSource> out;
+  for (const auto& t : plan.triggers) {
+    auto found = find_event(t, host);
+    if (!found) return tl::unexpected<Error>(found.error());
+    out.push_back(*found);
+  }
+  return out;
+}
+
+perf_event_attr leader_attr(const ResolvedPlan& plan, uint32_t pmu_type, const Placing& placing) {
+  perf_event_attr attr = common_attr(placing);
+  attr.type = pmu_type;
+  attr.config = intel_pt::config_bits(plan.intel_pt);
+  attr.exclude_kernel = plan.scope == Scope::user ? 1 : 0;
+  attr.exclude_user = plan.scope == Scope::kernel ? 1 : 0;
+  attr.disabled = 1;
+  attr.enable_on_exec = placing.on_exec ? 1 : 0;
+  attr.aux_watermark = static_cast<uint32_t>(plan.buffer.wakeup);
+  perf::set_aux_action(attr, plan.start_paused ? perf::kAuxStartPaused : 0);
+  return attr;
+}
+
+perf_event_attr sideband_attr(const ResolvedPlan& plan, const Placing& placing) {
+  perf_event_attr attr = common_attr(placing);
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.config = PERF_COUNT_SW_DUMMY;
+  attr.exclude_kernel = plan.scope == Scope::user ? 1 : 0;
+  attr.mmap = attr.mmap2 = attr.comm = attr.comm_exec = attr.task = attr.build_id = 1;
+  attr.context_switch = placing.switches ? 1 : 0;
+  attr.disabled = 1;
+  attr.enable_on_exec = placing.on_exec ? 1 : 0;
+  return attr;
+}
+
+perf_event_attr member_attr(const ResolvedPlan& plan, const ResolvedTrigger& trigger, const EventSource& source,
+                            const Placing& placing, const char* text, uint64_t place) {
+  perf_event_attr attr = common_attr(placing);
+  attr.type = source.type;
+  attr.config = source.config;
+  attr.sample_period = trigger.period;
+  attr.exclude_kernel = plan.scope == Scope::user && !hits_in_kernel(trigger) ? 1 : 0;
+  if (trigger.kind == TriggerKind::breakpoint) {
+    attr.bp_type = breakpoint_type(trigger.access);
+    attr.bp_addr = place;
+    attr.bp_len = trigger.access == BreakAccess::execute ? sizeof(long) : trigger.len;
+  } else if (trigger.kind != TriggerKind::tracepoint && trigger.kind != TriggerKind::event) {
+    attr.config1 = reinterpret_cast<uintptr_t>(text);  // uprobe_path, kprobe_func
+    attr.config2 = place;                              // probe_offset, kprobe_addr
+  }
+  perf::set_aux_action(attr, action_bits(trigger.action));
+  return attr;
+}
+
+}  // namespace tracectl::kernel

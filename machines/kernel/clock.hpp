@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// How this processor's TSC relates to the perf clock, and what else a decoder of Intel PT needs to
+// know of it for times.
+//
+// Units: ns = zero + (tsc * mult >> shift).
+// Errors: none; what the kernel or the processor does not tell stays at 0, and the trace has no times.
+// Source: perf_event_open(2), cap_user_time_zero; SDM vol. 2, CPUID leaf 15H; sysfs
+//         caps/ and max_nonturbo_ratio of the intel_pt PMU.
+#pragma once
+
+#include "backends/intel_pt/metadata.hpp"
+#include "core/host.hpp"
+
+namespace tracectl::kernel {
+
+[[nodiscard]] intel_pt::AuxInfoSetup aux_info_of(const HostFacts& host);
+// HEADER_CPUID of this processor: "GenuineIntel,6,85,4"; of `cpuinfo`, the text of /proc/cpuinfo.
+[[nodiscard]] std::string cpuid_text(const std::string& cpuinfo);
+// The TSC now, as AUXTRACE records refer to it; 0 where there is none.
+[[nodiscard]] uint64_t trace_clock();
+
+}  // namespace tracectl::kernel

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "machines/kernel/group.hpp"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "core/perf/kernel.hpp"
+
+namespace tracectl::kernel {
+
+Group::Group(Group&& o) noexcept
+    : shared_(o.shared_),
+      leader_(std::move(o.leader_)),
+      sideband_(std::move(o.sideband_)),
+      members_(std::move(o.members_)),
+      placing_(o.placing_),
+      pid_(o.pid_),
+      tid_(o.tid_),
+      cpu_(o.cpu_),
+      base_(std::exchange(o.base_, nullptr)),
+      aux_(std::exchange(o.aux_, nullptr)),
+      base_size_(o.base_size_),
+      aux_size_(o.aux_size_),
+      ids_(std::move(o.ids_)) {}
+
+Group::~Group() {
+  // The AUX area first: it belongs to the ring that the base mapping holds.
+  if (aux_ != nullptr) munmap(aux_, aux_size_);
+  if (base_ != nullptr) munmap(base_, base_size_);
+}
+
+Error Group::refused(int error, Refusal refusal) const {
+  refusal.error = error;
+  refusal.tid = tid_;
+  refusal.cpu = cpu_;
+  return explain(refusal, shared_->plan, shared_->host);
+}
+
+Result<> Group::note_id(int fd, size_t event) {
+  uint64_t id = 0;
+  if (ioctl(fd, PERF_EVENT_IOC_ID, &id) != 0) return fail_errno("reading an event's id");
+  ids_.push_back({event, id});
+  return {};
+}
+
+Result<Group> Group::open(const GroupPlan& shared, int32_t pid, int32_t tid, int cpu, const Placing& placing,
+                          uint64_t aux_size) {
+  Group g(shared);
+  g.placing_ = placing;
+  g.pid_ = pid;
+  g.tid_ = tid;
+  g.cpu_ = cpu;
+  perf_event_attr attr = leader_attr(shared.plan, shared.pmu_type, placing);
+  auto leader = perf::event_open(attr, tid, cpu);
+  if (leader.error != 0) return tl::unexpected<Error>(g.refused(leader.error, {.step = Step::leader}));
+  g.leader_ = std::move(leader.fd);
+  if (auto r = g.note_id(g.leader_.get(), 0); !r) return tl::unexpected<Error>(r.error());
+  if (auto r = g.map(aux_size); !r) return tl::unexpected<Error>(r.error());
+  if (auto r = g.open_sideband(); !r) return tl::unexpected<Error>(r.error());
+  return g;
+}
+
+Result<> Group::map(uint64_t aux_size) {
+  const BufferPlan& buffer = shared_->plan.buffer;
+  base_size_ = shared_->host.page_size + buffer.data_size;
+  void* base = mmap(nullptr, base_size_, PROT_READ | PROT_WRITE, MAP_SHARED, leader_.get(), 0);
+  if (base == MAP_FAILED) return tl::unexpected<Error>(refused(errno, {.step = Step::map_data, .size = buffer.data_size}));
+  base_ = base;
+  auto* page = static_cast<perf_event_mmap_page*>(base);
+  page->aux_offset = base_size_;
+  page->aux_size = aux_size_ = aux_size;
+  // Writable: the kernel stops at what was not read yet. Read-only: it writes over it.
+  const int protection = PROT_READ | (buffer.mode == BufferMode::full ? PROT_WRITE : 0);
+  void* aux = mmap(nullptr, aux_size_, protection, MAP_SHARED, leader_.get(), static_cast<off_t>(page->aux_offset));
+  if (aux == MAP_FAILED) return tl::unexpected<Error>(refused(errno, {.step = Step::map_aux, .size = aux_size_}));
+  aux_ = aux;
+  return {};
+}
+
+Result<> Group::open_sideband() {
+  perf_event_attr attr = sideband_attr(shared_->plan, placing_);
+  auto opened = perf::event_open(attr, tid_, cpu_);
+  if (opened.error != 0) return tl::unexpected<Error>(refused(opened.error, {.step = Step::sideband}));
+  sideband_ = std::move(opened.fd);
+  if (ioctl(sideband_.get(), PERF_EVENT_IOC_SET_OUTPUT, leader_.get()) != 0)
+    return tl::unexpected<Error>(refused(errno, {.step = Step::output}));
+  return note_id(sideband_.get(), 1);
+}
+
+Result<> Group::add(const Place& place) {
+  const ResolvedTrigger& trigger = shared_->plan.triggers[place.trigger];
+  Member member{{}, place};
+  perf_event_attr attr = member_attr(shared_->plan, trigger, shared_->sources[place.trigger], placing_,
+                                     place.text.empty() ? nullptr : place.text.c_str(), place.at);
+  auto opened = perf::event_open(attr, tid_, cpu_, leader_.get());
+  const Refusal refusal{.step = Step::member, .trigger = &trigger, .place = place.at};
+  if (opened.error != 0) return tl::unexpected<Error>(refused(opened.error, refusal));
+  member.fd = std::move(opened.fd);
+  if (ioctl(member.fd.get(), PERF_EVENT_IOC_SET_OUTPUT, leader_.get()) != 0)
+    return tl::unexpected<Error>(refused(errno, {.step = Step::output, .trigger = &trigger}));
+  if (!trigger.filter_text.empty() && ioctl(member.fd.get(), PERF_EVENT_IOC_SET_FILTER, trigger.filter_text.c_str()) != 0)
+    return tl::unexpected<Error>(refused(errno, {.step = Step::filter, .trigger = &trigger}));
+  if (auto r = note_id(member.fd.get(), 2 + place.trigger); !r) return r;
+  members_.push_back(std::move(member));
+  return {};
+}
+
+void Group::drop_addresses() {
+  std::erase_if(members_, [&](const Member& m) {
+    const auto& t = shared_->plan.triggers[m.place.trigger];
+    return t.kind == TriggerKind::breakpoint && t.where.form != CodeLocation::Form::address;
+  });
+}
+
+Result<> Group::enable() {
+  for (const int fd : {sideband_.get(), leader_.get()})
+    if (ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) != 0) return tl::unexpected<Error>(refused(errno, {.step = Step::enable}));
+  return {};
+}
+
+void Group::disable() { ioctl(leader_.get(), PERF_EVENT_IOC_DISABLE, 0); }
+
+Channel Group::channel(uint32_t idx) const {
+  Channel c;
+  c.idx = idx;
+  c.pid = pid_;
+  c.tid = cpu_ < 0 ? tid_ : -1;
+  c.cpu = cpu_;
+  auto* page = static_cast<perf_event_mmap_page*>(base_);
+  c.data =
+      perf::DataRing(page, static_cast<const std::byte*>(base_) + shared_->host.page_size, shared_->plan.buffer.data_size);
+  c.aux = perf::AuxBuffer(page, static_cast<const std::byte*>(aux_), aux_size_);
+  return c;
+}
+
+std::vector<EventId> Group::new_ids() { return std::exchange(ids_, {}); }
+
+}  // namespace tracectl::kernel

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "machines/kernel/places.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+namespace tracectl::kernel {
+namespace {
+
+bool is_uprobe(TriggerKind kind) { return kind == TriggerKind::uprobe || kind == TriggerKind::uretprobe; }
+
+// Where a site lies in the process that mapped `m` of its file; 0 when it is elsewhere.
+uint64_t address_of(const TriggerSite& site, const ModuleAnswer& module, const CodeMapping& m) {
+  const uint64_t inside = site.data ? module.code_offset : site.file_offset;
+  if (inside < m.file_offset || inside - m.file_offset >= m.size) return 0;
+  return m.address + (site.file_offset - m.file_offset);
+}
+
+void add_once(std::vector<Place>& out, Place place) {
+  if (std::find(out.begin(), out.end(), place) == out.end()) out.push_back(std::move(place));
+}
+
+}  // namespace
+
+std::vector<CodeMapping> code_mappings(const std::string& maps) {
+  std::vector<CodeMapping> out;
+  std::istringstream in(maps);
+  for (std::string line; std::getline(in, line);) {
+    unsigned long from = 0, to = 0, offset = 0;
+    char rights[5] = {};
+    int name = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s %lx %*s %*s %n", &from, &to, rights, &offset, &name) < 4 || name == 0)
+      continue;
+    if (rights[2] != 'x' || to <= from || static_cast<size_t>(name) >= line.size() || line[static_cast<size_t>(name)] != '/')
+      continue;
+    out.push_back({from, to - from, offset, line.substr(static_cast<size_t>(name))});
+  }
+  return out;
+}
+
+std::vector<CodeMapping> code_mappings_of(int32_t pid) {
+  std::ifstream in(fmt::format("/proc/{}/maps", pid));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return code_mappings(text.str());
+}
+
+bool needs_file(const ResolvedTrigger& t) {
+  if (t.kind != TriggerKind::breakpoint && !is_uprobe(t.kind)) return false;
+  return t.where.form != CodeLocation::Form::address;
+}
+
+std::vector<Place> fixed_places(const ResolvedPlan& plan) {
+  std::vector<Place> out;
+  for (uint32_t i = 0; i < plan.triggers.size(); ++i) {
+    const auto& t = plan.triggers[i];
+    if (needs_file(t)) continue;
+    const bool by_address = t.where.form == CodeLocation::Form::address;
+    const bool probe = t.kind == TriggerKind::kprobe || t.kind == TriggerKind::kretprobe;
+    if (is_uprobe(t.kind))
+      out.push_back({i, t.where.object, t.where.address});
+    else if (probe)
+      out.push_back({i, by_address ? "" : t.where.symbol, by_address ? t.where.address : t.where.offset});
+    else
+      out.push_back({i, "", t.where.address});
+  }
+  return out;
+}
+
+std::vector<Place> places_in(const ResolvedPlan& plan, const std::vector<CodeMapping>& mappings,
+                             const ModuleFinder& modules) {
+  std::vector<Place> out;
+  for (const auto& m : mappings) {
+    const ModuleAnswer module = modules(m.path);
+    for (const TriggerSite& site : module.sites) {
+      const auto& t = plan.triggers[site.trigger];
+      if (!needs_file(t)) continue;
+      const uint64_t address = address_of(site, module, m);
+      if (address == 0) continue;
+      add_once(out, is_uprobe(t.kind) ? Place{site.trigger, m.path, site.file_offset} : Place{site.trigger, "", address});
+    }
+  }
+  // In the plan's order: of two triggers at one place the first acts first.
+  std::stable_sort(out.begin(), out.end(), [](const Place& a, const Place& b) { return a.trigger < b.trigger; });
+  return out;
+}
+
+}  // namespace tracectl::kernel

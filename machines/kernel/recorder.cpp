@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include "machines/kernel/recorder.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "machines/child_signals.hpp"
+#include "machines/kernel/clock.hpp"
+#include "machines/kernel/places.hpp"
+#include "machines/kernel/threads.hpp"
+#include "machines/kernel/tracees.hpp"
+
+namespace tracectl::kernel {
+namespace {
+
+constexpr uint64_t kRoomForIds = 64;
+
+// A thread takes two descriptors and one more for each trigger.
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+capture::EventSetup setup_of(const perf_event_attr& attr, const std::string& name) {
+  capture::EventSetup out;
+  std::memcpy(out.attr.data(), &attr, out.attr.size());
+  out.name = name;
+  return out;
+}
+
+Result<GroupPlan> group_plan(const ResolvedPlan& plan, const HostFacts& host) {
+  const auto pmu = host.pmus.find("intel_pt");
+  if (pmu == host.pmus.end())
+    return fail_unsupported("there is no intel_pt PMU on this machine", "machine = \"emulated\" needs none");
+  auto sources = find_events(plan, host);
+  if (!sources) return tl::unexpected<Error>(sources.error());
+  return GroupPlan{plan, host, pmu->second.type, std::move(*sources)};
+}
+
+class Recorder {
+ public:
+  Recorder(const GroupPlan& shared, const ModuleFinder& modules, capture::Writer& writer, const RunOptions& options)
+      : shared_(shared),
+        modules_(modules),
+        writer_(writer),
+        options_(options),
+        session_(writer, shared.plan.limits),
+        threads_(shared, writer, session_),
+        tracees_(events(), shared.plan.follow) {}
+
+  Result<RunOutcome> run();
+
+ private:
+  TraceeEvents events();
+  Result<> open_command();
+  void began(pid_t pid, pid_t tid);
+  void replaced(pid_t pid, pid_t former);
+  void loaded(pid_t pid);
+  void place_what_is_mapped(pid_t pid);
+  [[nodiscard]] bool all_placed(pid_t pid) const;
+  void untraced(const Error& why, pid_t tid);
+  void watch_signals();
+  Result<RunOutcome> finish(Result<> result);
+
+  const GroupPlan& shared_;
+  const ModuleFinder& modules_;
+  capture::Writer& writer_;
+  const RunOptions& options_;
+  Session session_;
+  Threads threads_;
+  std::map<pid_t, std::vector<Place>> places_;  // by process, beyond the fixed ones
+  RunOutcome out_;
+  pid_t command_ = -1;
+  bool ended_ = false, said_untraced_ = false;
+  Tracees tracees_;  // last: it tells the others of threads that end, until the very end
+};
+
+TraceeEvents Recorder::events() {
+  TraceeEvents e;
+  e.began = [this](pid_t pid, pid_t tid) { began(pid, tid); };
+  e.replaced = [this](pid_t pid, pid_t former) { replaced(pid, former); };
+  e.loaded = [this](pid_t pid) { loaded(pid); };
+  e.gone = [this](pid_t tid, int status) {
+    threads_.end(tid);
+    places_.erase(tid);
+    if (tid != command_) return;
+    out_.wait_status = status;
+    ended_ = true;
+  };
+  return e;
+}
+
+// A thread without a group runs on: that is counted, and said once.
+void Recorder::untraced(const Error& why, pid_t tid) {
+  ++out_.untraced_threads;
+  if (options_.say && !said_untraced_) options_.say(fmt::format("thread {} runs untraced: {}", tid, why.message()));
+  said_untraced_ = true;
+}
+
+pid_t parent_of(pid_t pid) {
+  std::ifstream in(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("PPid:")) return static_cast<pid_t>(std::strtol(line.c_str() + 5, nullptr, 10));
+  return 0;
+}
+
+void Recorder::began(pid_t pid, pid_t tid) {
+  // A forked process has its parent's mappings.
+  if (places_.count(pid) == 0) places_[pid] = places_[parent_of(pid)];
+  auto all = fixed_places(shared_.plan);
+  all.insert(all.end(), places_[pid].begin(), places_[pid].end());
+  if (auto r = threads_.begin(pid, tid, all, false); !r) untraced(r.error(), tid);
+}
+
+void Recorder::place_what_is_mapped(pid_t pid) {
+  std::vector<Place> fresh;
+  auto& known = places_[pid];
+  for (auto& place : places_in(shared_.plan, code_mappings_of(pid), modules_))
+    if (std::find(known.begin(), known.end(), place) == known.end()) fresh.push_back(place);
+  known.insert(known.end(), fresh.begin(), fresh.end());
+  if (auto r = threads_.place(pid, fresh); !r) untraced(r.error(), pid);
+}
+
+bool Recorder::all_placed(pid_t pid) const {
+  std::set<uint32_t> placed;
+  const auto it = places_.find(pid);
+  if (it != places_.end())
+    for (const auto& place : it->second) placed.insert(place.trigger);
+  for (uint32_t i = 0; i < shared_.plan.triggers.size(); ++i)
+    if (needs_file(shared_.plan.triggers[i]) && placed.count(i) == 0) return false;
+  return true;
+}
+
+void Recorder::replaced(pid_t pid, pid_t former) {
+  threads_.replace(pid, former);
+  auto& places = places_[pid];
+  // Probes sit in files, and stay; addresses were the former program's.
+  std::erase_if(places, [&](const Place& p) { return shared_.plan.triggers[p.trigger].kind == TriggerKind::breakpoint; });
+  place_what_is_mapped(pid);
+  if (!all_placed(pid)) tracees_.stop_at_entry(pid);
+}
+
+void Recorder::loaded(pid_t pid) { place_what_is_mapped(pid); }
+
+Result<> Recorder::open_command() {
+  auto child = tracees_.start({shared_.plan.command, shared_.plan.user});
+  if (!child) return tl::unexpected<Error>(child.error());
+  command_ = *child;
+  return threads_.begin(command_, command_, fixed_places(shared_.plan), true);
+}
+
+void Recorder::watch_signals() {
+  pass_signals(session_, command_);
+  session_.on_signal(SIGCHLD, [this] {
+    tracees_.collect();
+    if (threads_.size() == 0 && ended_) session_.stop();
+  });
+  session_.on_signal(SIGUSR2, [this] {
+    if (options_.say) options_.say("SIGUSR2: mode = full keeps everything; nothing to do");
+  });
+  session_.after_drain([this] {
+    if (!threads_.failed()) session_.stop();
+    const auto& limit = shared_.plan.limits.windows;
+    if (limit && threads_.windows() >= *limit && !threads_.any_open()) session_.stop("limit: windows");
+    if (options_.progress) options_.progress(writer_.aux_bytes(), threads_.size());
+  });
+}
+
+Result<RunOutcome> Recorder::finish(Result<> result) {
+  out_.stop_reason = session_.stop_reason();
+  if (!result && options_.failed) options_.failed(result.error());
+  threads_.end_all();
+  tracees_.release();
+  if (!ended_) wait_untraced(command_, &out_.wait_status);
+  threads_.report(out_);
+  if (const int error = tracees_.exec_error(); error != 0 && options_.say)
+    options_.say(fmt::format("cannot run '{}': {}", shared_.plan.command[0], strerror(error)));
+  if (!result) return tl::unexpected<Error>(result.error());
+  return out_;
+}
+
+Result<RunOutcome> Recorder::run() {
+  allow_many_descriptors();
+  watch_signals();
+  if (auto r = open_command(); !r) return tl::unexpected<Error>(r.error());
+  tracees_.go();
+  tracees_.collect();
+  auto result = session_.run();
+  return finish(!result ? result : threads_.failed());
+}
+
+}  // namespace
+
+Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostFacts& host, const std::string& directory) {
+  const auto shared = group_plan(plan, host);
+  if (!shared) return tl::unexpected<Error>(shared.error());
+  capture::WriterSetup setup;
+  setup.directory = directory;
+  const char* scope = plan.scope == Scope::user ? "u" : plan.scope == Scope::kernel ? "k" : "";
+  const Placing placing{true, false, false};
+  setup.events.push_back(setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("intel_pt//{}", scope)));
+  setup.events.push_back(setup_of(sideband_attr(plan, placing), fmt::format("dummy:{}", scope)));
+  // Stored as perf prints them without tracing data: see intel_pt::trigger.
+  for (const auto& t : plan.triggers) {
+    setup.events.push_back(intel_pt::trigger(t.name, t.action, 0));
+    setup.events.back().ids.clear();
+  }
+  auto info = aux_info_of(host);
+  info.snapshot = plan.buffer.mode == BufferMode::ring;
+  setup.aux_info = intel_pt::aux_info(info);
+  setup.trace_clock = trace_clock;
+  setup.command_line = plan.command;
+  setup.room_for_ids = kRoomForIds;
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  std::ostringstream text;
+  text << cpuinfo.rdbuf();
+  setup.cpuid = cpuid_text(text.str());
+  setup.plan_text = plan.source_text;
+  return setup;
+}
+
+Result<RunOutcome> run_kernel(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules,
+                              capture::Writer& writer, const RunOptions& options) {
+  const auto shared = group_plan(plan, host);
+  if (!shared) return tl::unexpected<Error>(shared.error());
+  return Recorder(*shared, modules, writer, options).run();
+}
+
+}  // namespace tracectl::kernel

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "machines/kernel/threads.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "core/perf/record_build.hpp"
+#include "core/perf/records.hpp"
+#include "core/perf/uapi.hpp"
+
+namespace tracectl::kernel {
+namespace {
+
+constexpr uint64_t kSmallestAux = 64 << 10;
+
+}  // namespace
+
+Threads::~Threads() {
+  for (auto& [tid, r] : running_) {
+    session_.forget(r->group.wait_fd());
+  }
+}
+
+// The plan's size while there is plenty, then a fair share of what `total` leaves.
+uint64_t Threads::aux_size() const {
+  const BufferPlan& b = shared_.plan.buffer;
+  const uint64_t share = std::bit_floor(std::max<uint64_t>(b.total / (running_.size() + 1), 1));
+  return std::max(kSmallestAux, std::min(b.aux_size, running_.size() * b.aux_size < b.total ? b.aux_size : share));
+}
+
+Result<> Threads::begin(int32_t pid, int32_t tid, const std::vector<Place>& places, bool on_exec) {
+  Placing placing;
+  placing.on_exec = on_exec;
+  const uint64_t size = aux_size();
+  auto group = Group::open(shared_, pid, tid, -1, placing, size);
+  if (!group) return tl::unexpected<Error>(group.error());
+  auto r = std::make_unique<Running>(Running{std::move(*group), {}, false, shared_.plan.start_paused, {}});
+  for (const auto& place : places)
+    if (auto added = r->group.add(place); !added) return added;
+  r->facts.pid = pid;
+  r->facts.tid = tid;
+  r->facts.idx = next_idx_++;
+  r->started = !on_exec;
+  if (size < shared_.plan.buffer.aux_size) ++smaller_;
+  if (auto ids = adopt_ids(*r); !ids) return ids;
+  if (r->started)
+    if (auto on = r->group.enable(); !on) return on;
+  listen(*r);
+  running_[tid] = std::move(r);
+  return {};
+}
+
+Result<> Threads::adopt_ids(Running& r) {
+  for (const EventId& e : r.group.new_ids()) {
+    events_[e.id] = e.event;
+    if (auto done = writer_.add_id(e.event, e.id); !done) return done;
+  }
+  return {};
+}
+
+void Threads::listen(Running& r) {
+  Channel channel = r.group.channel(r.facts.idx);
+  channel.passing = [this, &r](auto a, auto b) { look(r, a, b); };
+  // A full buffer stopped the event; it is stopped until we say otherwise.
+  channel.space_given = [&r] {
+    if (r.started) (void)r.group.enable();
+  };
+  session_.add(std::move(channel));
+  session_.watch(r.group.wait_fd(), [this] {
+    session_.drain();
+    return true;
+  });
+}
+
+void Threads::hit(Running& r, uint64_t id) {
+  const auto event = events_.find(id);
+  if (event == events_.end() || event->second < 2) return;
+  const auto trigger = static_cast<uint32_t>(event->second - 2);
+  ++hits_[trigger];
+  const Action action = shared_.plan.triggers[trigger].action;
+  if (action == Action::resume && r.paused) {
+    ++r.facts.windows;
+    ++windows_;
+  }
+  if (action != Action::snapshot) r.paused = action == Action::pause;
+}
+
+// A record of interest on its way: samples of triggers tell the windows without decoding.
+void Threads::look_at(Running& r, const perf_event_header& header) {
+  perf::SampleFields fields;
+  if (header.type == PERF_RECORD_SAMPLE) {
+    if (perf::parse_sample(r.record, perf::kSampleType, fields)) hit(r, fields.id);
+    return;
+  }
+  const auto mapping = perf::parse_mmap(header.type, header.misc, r.record);
+  if (!mapping || mapping->name != kUprobePage || !perf::parse_sample_id(r.record, perf::kSampleType, fields)) return;
+  if (auto done = uprobe_page_.mapped(*mapping, fields); !done && failed_) failed_ = done;
+}
+
+void Threads::look(Running& r, std::span<const std::byte> a, std::span<const std::byte> b) {
+  r.started = true;  // an exec has enabled it
+  const uint64_t total = a.size() + b.size();
+  const auto copy = [&](uint64_t at, void* out, size_t size) {
+    for (size_t i = 0; i < size; ++i, ++at) static_cast<std::byte*>(out)[i] = at < a.size() ? a[at] : b[at - a.size()];
+  };
+  for (uint64_t at = 0; at + sizeof(perf_event_header) <= total;) {
+    perf_event_header header;
+    copy(at, &header, sizeof header);
+    if (header.size < sizeof header || at + header.size > total) return;
+    if (header.type == PERF_RECORD_SAMPLE || header.type == PERF_RECORD_MMAP2) {
+      r.record.resize(header.size - sizeof header);
+      copy(at + sizeof header, r.record.data(), r.record.size());
+      look_at(r, header);
+    }
+    at += header.size;
+  }
+}
+
+Result<> Threads::place(int32_t pid, const std::vector<Place>& places) {
+  for (auto& [tid, r] : running_) {
+    if (r->facts.pid != pid) continue;
+    for (const auto& place : places)
+      if (auto added = r->group.add(place); !added) return added;
+    if (auto ids = adopt_ids(*r); !ids) return ids;
+  }
+  return {};
+}
+
+void Threads::replace(int32_t pid, int32_t former) {
+  std::vector<int32_t> gone;
+  for (const auto& [tid, r] : running_)
+    if (r->facts.pid == pid && tid != former) gone.push_back(tid);
+  for (const int32_t tid : gone) end(tid);
+  const auto it = running_.find(former);
+  if (it == running_.end()) return;
+  auto kept = std::move(it->second);
+  running_.erase(it);
+  kept->group.drop_addresses();
+  running_[pid] = std::move(kept);
+}
+
+void Threads::end(int32_t tid) {
+  const auto it = running_.find(tid);
+  if (it == running_.end()) return;
+  Running& r = *it->second;
+  session_.forget(r.group.wait_fd());
+  r.started = false;  // nothing is enabled again
+  session_.remove(r.facts.idx);
+  r.facts.open_window = r.facts.windows != 0 && !r.paused;
+  ended_.push_back(r.facts);
+  running_.erase(it);
+}
+
+void Threads::end_all() {
+  while (!running_.empty()) {
+    Running& r = *running_.begin()->second;
+    r.group.disable();
+    end(running_.begin()->first);
+    split_ += ended_.back().open_window ? 1 : 0;
+  }
+}
+
+bool Threads::any_open() const {
+  return std::any_of(running_.begin(), running_.end(),
+                     [](const auto& r) { return r.second->facts.windows != 0 && !r.second->paused; });
+}
+
+void Threads::report(RunOutcome& out) const {
+  out.traced = !ended_.empty();
+  out.threads = ended_;
+  out.smaller_buffers = smaller_;
+  out.split_windows = split_;
+  out.hits.assign(shared_.plan.triggers.size(), 0);
+  out.event_ids.resize(shared_.plan.triggers.size());
+  for (const auto& [id, event] : events_)
+    if (event >= 2) out.event_ids[event - 2].push_back(id);
+  for (const auto& [trigger, count] : hits_) out.hits[trigger] = count;
+}
+
+}  // namespace tracectl::kernel

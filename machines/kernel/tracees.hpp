@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Tracees: the command and all that comes of it, held by ptrace(2), so that a new thread stands
+// still until it has its event group, and a new program until its breakpoints are placed.
+//
+// What it does not change: signals are delivered as they come, job control stops stay stops
+// (PTRACE_LISTEN). What it costs: a stop for each signal, new thread, exec and exit; a program
+// that traces itself is refused by the kernel (EPERM), and a set-user-ID program run by an
+// ordinary user runs without its privilege. `threads = "per-cpu"` does without from the first
+// instruction of the program on.
+// Order: every call in the thread that called start(): ptrace is the thread's, not the process'.
+// Errors: start() says why the command cannot be started; later a tracee that is gone is no error.
+// Source: ptrace(2), "PTRACE_SEIZE", "Group-stop".
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/fd.hpp"
+#include "core/result.hpp"
+
+namespace tracectl::kernel {
+
+struct Command {
+  std::vector<std::string> words;
+  std::string user;  // become this user first; empty: stay
+};
+
+// Each is called while the thread stands still.
+struct TraceeEvents {
+  std::function<void(pid_t pid, pid_t tid)> began;  // a new thread, or a new process' first; has run nothing
+  // exec: the program is mapped, and has run nothing. `former` is what its thread was called before.
+  std::function<void(pid_t pid, pid_t former)> replaced;
+  std::function<void(pid_t pid)> loaded;                 // its libraries are mapped too (asked for by stop_at_entry)
+  std::function<void(pid_t tid, int wait_status)> gone;  // the thread is no more (not called while it stands still)
+};
+
+class Tracees {
+ public:
+  explicit Tracees(TraceeEvents events, bool follow) : events_(std::move(events)), follow_(follow) {}
+  ~Tracees();
+  Tracees(const Tracees&) = delete;
+  Tracees& operator=(const Tracees&) = delete;
+
+  // Forks; the child waits until go(). Its pid.
+  Result<pid_t> start(const Command& command);
+  // Lets the child exec. 0, or the errno of its exec.
+  void go();
+  [[nodiscard]] int exec_error();
+
+  // In `replaced`: stop again at the program's own entry, when the dynamic linker is done.
+  void stop_at_entry(pid_t pid);
+  // Takes in what happened; to be called on SIGCHLD.
+  void collect();
+  // Lets everything go on without us.
+  void release();
+  [[nodiscard]] size_t threads() const { return known_.size(); }
+
+ private:
+  void stopped(pid_t tid, int status);
+  void signalled(pid_t tid, int signal);
+  void first_stop(pid_t tid);
+  bool at_entry(pid_t tid);
+  void let_go(pid_t tid, int status);
+  void go_on(pid_t tid, int signal = 0);
+  void replaced(pid_t tid);
+
+  struct Entry {
+    uint64_t address = 0;
+    long word = 0;  // what was there
+  };
+  TraceeEvents events_;
+  bool follow_;
+  pid_t command_ = -1;
+  Fd gate_, failure_;
+  std::map<pid_t, pid_t> known_;    // process by thread
+  std::map<pid_t, Entry> entries_;  // by process
+};
+
+}  // namespace tracectl::kernel

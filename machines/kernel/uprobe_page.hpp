@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// The page in which the kernel runs instructions that a uprobe displaced. It has no file, and it
+// cannot be read from outside (VM_IO), but trace leads through it: to a copy of the displaced
+// instruction, one at a time, and from a probed function's return into a trampoline. So a decoder
+// is given a page that has the same shape: one-byte instructions, of which trace walks as many as the
+// displaced one has bytes (a FUP tells the end), and the trampoline, which is always the same.
+//
+// Source: kernel/events/uprobes.c (xol_add_vma, UPROBE_XOL_SLOT_BYTES); arch/x86/kernel/uprobes.c
+//         (uretprobe_trampoline_entry, Linux 6.11; a one-byte int3 before).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/capture/writer.hpp"
+#include "core/perf/records.hpp"
+
+namespace tracectl::kernel {
+
+inline constexpr const char* kUprobePage = "[uprobes]";  // as MMAP2 names it
+
+[[nodiscard]] std::string uprobe_page(uint64_t size);
+
+// Writes the page beside the capture (once), and says behind the kernel's own record that it lies
+// where `mapping` says. `fields`: that record's sample_id.
+class UprobePage {
+ public:
+  explicit UprobePage(capture::Writer& writer) : writer_(writer) {}
+  Result<> mapped(const perf::MmapRecord& mapping, const perf::SampleFields& fields);
+
+ private:
+  capture::Writer& writer_;
+  std::string path_;  // empty until it is written
+};
+
+}  // namespace tracectl::kernel
