@@ -61,9 +61,10 @@ TEST_CASE("the leader's refusals") {
   CHECK(said(Step::leader, EOPNOTSUPP) ==
         "opening the intel_pt event on thread 4711: this PMU's driver cannot pause\n"
         "  hint: Intel PT can since Linux 6.13, CoreSight since 6.16; this is 6.18.44");
-  CHECK(said(Step::leader, EBUSY) ==
-        "opening the intel_pt event on thread 4711: somebody else traces here already\n"
-        "  hint: the trace unit takes one event at a time: look for another perf record, tracectl or hypervisor that uses it");
+  CHECK(
+      said(Step::leader, EBUSY) ==
+      "opening the intel_pt event on thread 4711: somebody else traces here already\n"
+      "  hint: the trace unit takes one event at a time: look for another perf record, tracectl or hypervisor that uses it");
   CHECK(said(Step::leader, EACCES) ==
         "opening the intel_pt event on thread 4711: Permission denied\n"
         "  hint: scope = \"user\" needs less right, or: perf_event_paranoid is 2: run as root, with CAP_PERFMON, or sysctl "
@@ -93,10 +94,11 @@ TEST_CASE("the members' refusals") {
 }
 
 TEST_CASE("the buffers' refusals") {
-  CHECK(said(Step::map_aux, EPERM) ==
-        "mapping an AUX buffer of 4MiB on thread 4711: more than this user may lock in memory\n"
-        "  hint: the limit is perf_event_mlock_kb = 516 for each cpu, then ulimit -l: a smaller size and data in [buffer], or "
-        "sysctl kernel.perf_event_mlock_kb, or run as root");
+  CHECK(
+      said(Step::map_aux, EPERM) ==
+      "mapping an AUX buffer of 4MiB on thread 4711: more than this user may lock in memory\n"
+      "  hint: the limit is perf_event_mlock_kb = 516 for each cpu, then ulimit -l: a smaller size and data in [buffer], or "
+      "sysctl kernel.perf_event_mlock_kb, or run as root");
   CHECK(said(Step::map_aux, ENOMEM).find("a smaller size in [buffer]") != std::string::npos);
   CHECK(said(Step::map_data, EINVAL) ==
         "mapping a data ring of 4MiB on thread 4711: the kernel does not take this size\n"
@@ -105,7 +107,7 @@ TEST_CASE("the buffers' refusals") {
 
 TEST_CASE("no refusal is without words") {
   for (int step = 0; step <= static_cast<int>(Step::enable); ++step)
-    for (const int error : {EPERM, ENOENT, ESRCH, EINTR, ENOMEM, EACCES, EBUSY, ENODEV, EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, 999})
-      for (int trigger = 0; trigger < 5; ++trigger)
-        CHECK(said(static_cast<Step>(step), error, trigger).size() > 20);
+    for (const int error :
+         {EPERM, ENOENT, ESRCH, EINTR, ENOMEM, EACCES, EBUSY, ENODEV, EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, 999})
+      for (int trigger = 0; trigger < 5; ++trigger) CHECK(said(static_cast<Step>(step), error, trigger).size() > 20);
 }
