@@ -38,12 +38,20 @@ Result<Fd> temporary_file() {
 std::vector<Run> runs_of(const capture::AuxStream& stream) {
   std::vector<Run> out;
   uint64_t at = 0, next = 0;
+  auto cut = stream.cuts.begin();
   for (const auto& fragment : stream.fragments) {
     if (out.empty() || fragment.aux_offset > next)
       out.push_back({at, 0, fragment.aux_offset - std::min(next, fragment.aux_offset)});
-    out.back().size += fragment.size;
+    const uint64_t end = fragment.aux_offset + fragment.size;
+    for (; cut != stream.cuts.end() && *cut < end; ++cut) {
+      if (*cut <= fragment.aux_offset && out.back().size == 0) continue;  // a run begins here anyway
+      const uint64_t split = at + (std::max(*cut, fragment.aux_offset) - fragment.aux_offset);
+      out.back().size = split - out.back().begin;
+      out.push_back({split, 0, 0});
+    }
     at += fragment.size;
-    next = fragment.aux_offset + fragment.size;
+    out.back().size = at - out.back().begin;
+    next = end;
   }
   return out;
 }

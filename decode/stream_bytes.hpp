@@ -19,6 +19,9 @@
 
 namespace tracectl::decode {
 
+// Where the buffer was full (AuxStream::cuts) a new run begins as well, although no byte is
+// missing: the trace stopped, and went on elsewhere.
+//
 // Bytes without a gap.
 struct Run {
   uint64_t begin = 0, size = 0;  // in StreamBytes::bytes()

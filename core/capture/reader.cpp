@@ -34,8 +34,14 @@ struct Reader::Impl {
   std::vector<AuxStream> streams;
   LossTotals loss;
   std::unordered_map<uint64_t, int> event_of_id;
+  struct Cut {
+    int32_t tid = -1, cpu = -1;
+    uint64_t at = 0;  // stream position
+  };
+  std::vector<Cut> cuts;
 
   void index();
+  void note_cut(const RawRecord& raw);
   void add_fragment(const RawRecord& raw, std::map<uint32_t, size_t>& stream_of_idx);
   void settle_streams(const std::unordered_map<int32_t, int32_t>& pid_of_tid);
   [[nodiscard]] Record parse(const RawRecord& raw) const;
@@ -92,6 +98,13 @@ void Reader::Impl::add_fragment(const RawRecord& raw, std::map<uint32_t, size_t>
   streams[found->second].fragments.push_back({raw.offset + header, raw.payload, record->offset});
 }
 
+void Reader::Impl::note_cut(const RawRecord& raw) {
+  const auto aux = perf::parse_aux(raw.body);
+  if (!aux || (aux->flags & perf::kAuxFlagTruncated) == 0) return;
+  const Record record = parse(raw);
+  cuts.push_back({record.tid, record.cpu, aux->offset + aux->size});
+}
+
 // Order, gaps, and the padding: a fragment that runs up to 7 bytes into the next one was padded.
 void Reader::Impl::settle_streams(const std::unordered_map<int32_t, int32_t>& pid_of_tid) {
   for (auto& stream : streams) {
@@ -104,6 +117,9 @@ void Reader::Impl::settle_streams(const std::unordered_map<int32_t, int32_t>& pi
       if (distance > list[i].size) stream.gaps += distance - list[i].size;
     }
     for (const auto& fragment : list) stream.size += fragment.size;
+    for (const Cut& cut : cuts)
+      if (stream.tid >= 0 ? cut.tid == stream.tid : cut.cpu == stream.cpu) stream.cuts.push_back(cut.at);
+    std::sort(stream.cuts.begin(), stream.cuts.end());
     if (const auto found = pid_of_tid.find(stream.tid); found != pid_of_tid.end()) stream.pid = found->second;
   }
 }
@@ -118,6 +134,7 @@ void Reader::Impl::index() {
   const auto end = walk_records(file, facts.data_begin, facts.data_end, [&](const RawRecord& raw) {
     if (!is_known(raw.type) && unknown.insert(raw.type).second) ++loss[LossKind::unknown_records];
     tally(raw.type, raw.body, loss);
+    if (raw.type == PERF_RECORD_AUX) note_cut(raw);
     if (raw.type == perf::kAuxtrace) {
       add_fragment(raw, stream_of_idx);
     } else if (raw.type == perf::kAuxtraceInfo && info.type == 0 && raw.body.size() >= 8) {

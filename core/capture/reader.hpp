@@ -63,6 +63,7 @@ struct AuxStream {
   uint64_t size = 0;  // sum of fragments, bytes
   uint64_t gaps = 0;
   std::vector<AuxFragment> fragments;
+  std::vector<uint64_t> cuts;  // stream positions behind which trace is missing: the buffer was full (TRUNCATED)
 };
 
 // PERF_RECORD_AUXTRACE_INFO.

@@ -52,7 +52,7 @@ uint32_t action_bits(Action action) {
     case Action::pause:
       return perf::kAuxPause;
     case Action::snapshot:
-      break;  // a sample that we act on
+      return perf::kAuxPause;  // the trace ends here until it is kept
   }
   return 0;
 }
@@ -184,6 +184,7 @@ perf_event_attr member_attr(const ResolvedPlan& plan, const ResolvedTrigger& tri
     attr.config1 = reinterpret_cast<uintptr_t>(text);  // uprobe_path, kprobe_func
     attr.config2 = place;                              // probe_offset, kprobe_addr
   }
+  attr.wakeup_events = trigger.action == Action::snapshot ? 1 : 0;
   perf::set_aux_action(attr, action_bits(trigger.action));
   return attr;
 }

@@ -10,6 +10,11 @@
 #include "core/perf/kernel.hpp"
 
 namespace tracectl::kernel {
+namespace {
+
+constexpr uint64_t kActPeriod = 10'000;  // ns: the shortest that the kernel's timer gives
+
+}  // namespace
 
 Group::Group(Group&& o) noexcept
     : shared_(o.shared_),
@@ -24,7 +29,8 @@ Group::Group(Group&& o) noexcept
       aux_(std::exchange(o.aux_, nullptr)),
       base_size_(o.base_size_),
       aux_size_(o.aux_size_),
-      ids_(std::move(o.ids_)) {}
+      ids_(std::move(o.ids_)),
+      actor_(std::move(o.actor_)) {}
 
 Group::~Group() {
   // The AUX area first: it belongs to the ring that the base mapping holds.
@@ -123,6 +129,29 @@ Result<> Group::enable() {
 
 void Group::disable() { ioctl(leader_.get(), PERF_EVENT_IOC_DISABLE, 0); }
 
+Result<> Group::act(Action action) {
+  actor_.reset();
+  perf_event_attr attr{};
+  attr.size = perf::kAttrSize;
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.config = PERF_COUNT_SW_CPU_CLOCK;
+  attr.sample_period = kActPeriod;
+  attr.inherit = placing_.inherit ? 1 : 0;
+  attr.exclude_kernel = shared_->plan.scope == Scope::user ? 1 : 0;
+  perf::set_aux_action(attr, action == Action::resume ? perf::kAuxResume : perf::kAuxPause);
+  auto opened = perf::event_open(attr, tid_, cpu_, leader_.get());
+  if (opened.error != 0) return tl::unexpected<Error>(refused(opened.error, {.step = Step::enable}));
+  actor_ = std::move(opened.fd);
+  return {};
+}
+
+std::span<const std::byte> Group::aux_area() const { return {static_cast<const std::byte*>(aux_), aux_size_}; }
+
+uint64_t Group::aux_head() const {
+  // acquire: pairs with the kernel's store in perf_aux_output_end.
+  return __atomic_load_n(&static_cast<const perf_event_mmap_page*>(base_)->aux_head, __ATOMIC_ACQUIRE);
+}
+
 Channel Group::channel(uint32_t idx) const {
   Channel c;
   c.idx = idx;
@@ -132,7 +161,8 @@ Channel Group::channel(uint32_t idx) const {
   auto* page = static_cast<perf_event_mmap_page*>(base_);
   c.data =
       perf::DataRing(page, static_cast<const std::byte*>(base_) + shared_->host.page_size, shared_->plan.buffer.data_size);
-  c.aux = perf::AuxBuffer(page, static_cast<const std::byte*>(aux_), aux_size_);
+  if (shared_->plan.buffer.mode == BufferMode::full)
+    c.aux = perf::AuxBuffer(page, static_cast<const std::byte*>(aux_), aux_size_);
   return c;
 }
 

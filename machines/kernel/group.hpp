@@ -61,6 +61,12 @@ class Group {
   // Starts the group (it may already be: then nothing happens); also after a full buffer.
   Result<> enable();
   void disable();
+  // Pauses or resumes the leader from outside: a member that acts within microseconds of the thread's
+  // time, and is closed at the next call.
+  Result<> act(Action action);
+  // mode = ring: the area, and where the newest byte is. While the group is disabled.
+  [[nodiscard]] std::span<const std::byte> aux_area() const;
+  [[nodiscard]] uint64_t aux_head() const;
 
   [[nodiscard]] Channel channel(uint32_t idx) const;
   [[nodiscard]] int wait_fd() const { return leader_.get(); }
@@ -89,6 +95,7 @@ class Group {
   void *base_ = nullptr, *aux_ = nullptr;
   uint64_t base_size_ = 0, aux_size_ = 0;
   std::vector<EventId> ids_;
+  Fd actor_;
 };
 
 }  // namespace tracectl::kernel

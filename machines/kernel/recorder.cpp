@@ -167,9 +167,13 @@ void Recorder::watch_signals() {
     if (threads_.size() == 0 && ended_) session_.stop();
   });
   session_.on_signal(SIGUSR2, [this] {
-    if (options_.say) options_.say("SIGUSR2: mode = full keeps everything; nothing to do");
+    if (shared_.plan.buffer.mode == BufferMode::ring)
+      threads_.keep_all();
+    else if (options_.say)
+      options_.say("SIGUSR2: mode = full keeps everything; nothing to do");
   });
   session_.after_drain([this] {
+    threads_.keep_asked();
     if (!threads_.failed()) session_.stop();
     const auto& limit = shared_.plan.limits.windows;
     if (limit && threads_.windows() >= *limit && !threads_.any_open()) session_.stop("limit: windows");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "core/perf/record_build.hpp"
 #include "core/perf/records.hpp"
@@ -35,7 +36,7 @@ Result<> Threads::begin(int32_t pid, int32_t tid, const std::vector<Place>& plac
   const uint64_t size = aux_size();
   auto group = Group::open(shared_, pid, tid, -1, placing, size);
   if (!group) return tl::unexpected<Error>(group.error());
-  auto r = std::make_unique<Running>(Running{std::move(*group), {}, false, shared_.plan.start_paused, {}});
+  auto r = std::make_unique<Running>(Running{std::move(*group), {}, false, shared_.plan.start_paused, 0, {}, {}});
   for (const auto& place : places)
     if (auto added = r->group.add(place); !added) return added;
   r->facts.pid = pid;
@@ -83,7 +84,10 @@ void Threads::hit(Running& r, uint64_t id) {
     ++r.facts.windows;
     ++windows_;
   }
-  if (action != Action::snapshot) r.paused = action == Action::pause;
+  if (action == Action::snapshot)
+    r.asked = std::max(r.asked, shared_.plan.triggers[trigger].snapshot_size);
+  else
+    r.paused = action == Action::pause;
 }
 
 // A record of interest on its way: samples of triggers tell the windows without decoding.
@@ -91,6 +95,10 @@ void Threads::look_at(Running& r, const perf_event_header& header) {
   perf::SampleFields fields;
   if (header.type == PERF_RECORD_SAMPLE) {
     if (perf::parse_sample(r.record, perf::kSampleType, fields)) hit(r, fields.id);
+    return;
+  }
+  if (header.type == PERF_RECORD_AUX) {
+    if (const auto aux = perf::parse_aux(r.record)) r.facts.bytes += aux->size;
     return;
   }
   const auto mapping = perf::parse_mmap(header.type, header.misc, r.record);
@@ -108,7 +116,7 @@ void Threads::look(Running& r, std::span<const std::byte> a, std::span<const std
     perf_event_header header;
     copy(at, &header, sizeof header);
     if (header.size < sizeof header || at + header.size > total) return;
-    if (header.type == PERF_RECORD_SAMPLE || header.type == PERF_RECORD_MMAP2) {
+    if (header.type == PERF_RECORD_SAMPLE || header.type == PERF_RECORD_MMAP2 || header.type == PERF_RECORD_AUX) {
       r.record.resize(header.size - sizeof header);
       copy(at + sizeof header, r.record.data(), r.record.size());
       look_at(r, header);
@@ -125,6 +133,44 @@ Result<> Threads::place(int32_t pid, const std::vector<Place>& places) {
     if (auto ids = adopt_ids(*r); !ids) return ids;
   }
   return {};
+}
+
+void Threads::keep(Running& r, uint64_t most) {
+  const auto content = r.ring.newest(r.group.aux_area(), r.group.aux_head(), most);
+  if (content.size() == 0) return;
+  auto done = writer_.aux(r.facts.idx, r.facts.tid, -1, content.offset, content.a, content.b);
+  if (!done && failed_) failed_ = done;
+  r.facts.bytes += content.size();
+  ++r.facts.snapshots;
+}
+
+void Threads::keep_asked() {
+  for (auto& [tid, r] : running_) {
+    if (r->asked == 0) continue;
+    r->group.disable();
+    keep(*r, std::exchange(r->asked, 0));
+    (void)r->group.enable();
+    // The hit paused it; where the plan had it paused it stays so.
+    if (!r->paused) (void)r->group.act(Action::resume);
+  }
+}
+
+void Threads::keep_all() {
+  for (auto& [tid, r] : running_) {
+    r->group.disable();
+    keep(*r, shared_.plan.buffer.aux_size);
+    (void)r->group.enable();
+  }
+}
+
+// A ring keeps what nobody asked for only where the plan says so.
+void Threads::finish(Running& r) {
+  const BufferPlan& b = shared_.plan.buffer;
+  if (b.mode != BufferMode::ring) return;
+  if (r.asked != 0)
+    keep(r, r.asked);
+  else if (b.keep_end)
+    keep(r, b.aux_size);
 }
 
 void Threads::replace(int32_t pid, int32_t former) {
@@ -147,6 +193,7 @@ void Threads::end(int32_t tid) {
   session_.forget(r.group.wait_fd());
   r.started = false;  // nothing is enabled again
   session_.remove(r.facts.idx);
+  finish(r);
   r.facts.open_window = r.facts.windows != 0 && !r.paused;
   ended_.push_back(r.facts);
   running_.erase(it);
@@ -169,6 +216,7 @@ bool Threads::any_open() const {
 void Threads::report(RunOutcome& out) const {
   out.traced = !ended_.empty();
   out.threads = ended_;
+  for (const auto& facts : ended_) out.snapshots += facts.snapshots;
   out.smaller_buffers = smaller_;
   out.split_windows = split_;
   out.hits.assign(shared_.plan.triggers.size(), 0);

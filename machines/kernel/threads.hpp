@@ -17,6 +17,7 @@
 #include "core/run_outcome.hpp"
 #include "core/session.hpp"
 #include "machines/kernel/group.hpp"
+#include "machines/kernel/ring_area.hpp"
 #include "machines/kernel/uprobe_page.hpp"
 
 namespace tracectl::kernel {
@@ -35,6 +36,9 @@ class Threads {
   Result<> place(int32_t pid, const std::vector<Place>& places);
   // The process became another program: thread `former` goes on as `pid`, the others are gone.
   void replace(int32_t pid, int32_t former);
+  // mode = ring: what the rings hold is written, of all threads, or of those whose trigger asked.
+  void keep_all();
+  void keep_asked();
   // The thread is gone: what its rings hold is written.
   void end(int32_t tid);
   void end_all();
@@ -51,6 +55,8 @@ class Threads {
     ThreadFacts facts;
     bool started = false;
     bool paused = false;
+    uint64_t asked = 0;  // bytes that a snapshot's hit wants kept
+    RingArea ring;
     std::vector<std::byte> record;  // the one that is looked at
   };
   Result<> adopt_ids(Running& r);
@@ -59,6 +65,8 @@ class Threads {
   void look_at(Running& r, const perf_event_header& header);
   void hit(Running& r, uint64_t id);
   [[nodiscard]] uint64_t aux_size() const;
+  void keep(Running& r, uint64_t most);
+  void finish(Running& r);
 
   const GroupPlan& shared_;
   capture::Writer& writer_;

@@ -44,6 +44,16 @@ TEST_CASE("a gap begins a new run and says what is missing") {
   CHECK((runs[1].begin == 30 && runs[1].size == 5 && runs[1].missing == 20));
 }
 
+TEST_CASE("where the buffer was full a new run begins, inside a fragment, between two, and not twice") {
+  auto stream = stream_of({{100, 10, 0}, {200, 20, 10}, {300, 5, 30}});
+  stream.cuts = {0, 4, 10, 10, 35};
+  const auto runs = runs_of(stream);
+  REQUIRE(runs.size() == 3);
+  CHECK((runs[0].begin == 0 && runs[0].size == 4));
+  CHECK((runs[1].begin == 4 && runs[1].size == 6));
+  CHECK((runs[2].begin == 10 && runs[2].size == 25 && runs[2].missing == 0));
+}
+
 TEST_CASE("a stream without trace has no run") { CHECK(runs_of(stream_of({})).empty()); }
 
 TEST_CASE("a recorded loss stands in front of the first item behind it, and none is forgotten") {

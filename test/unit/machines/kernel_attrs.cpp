@@ -91,7 +91,8 @@ TEST_CASE("breakpoints and probes carry their place") {
   CHECK(attr.config == 1);
   CHECK(attr.config1 == reinterpret_cast<uintptr_t>(path));
   CHECK(attr.config2 == 0x1136);
-  CHECK(perf::aux_action(attr) == 0);
+  CHECK(perf::aux_action(attr) == perf::kAuxPause);  // until the trace is kept
+  CHECK(attr.wakeup_events == 1);
 }
 
 TEST_CASE("ids and types are read under the host's root, and what is missing is named") {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// RingArea: what a ring that the kernel writes over and over (mode = ring) holds, oldest byte first.
+//
+// The driver tells the place of the newest byte in the area, not how often it went round: whether
+// it did is seen from what lies behind that place, which is zero until then. What an earlier look
+// has kept already is found again by its last bytes, and left out.
+// Shape: `a` lies in front of `b` in time; both point into the area.
+// Order: the event must be stopped; it writes nothing meanwhile.
+// Units: bytes.
+// Source: arch/x86/events/intel/pt.c (pt_event_stop, pt_update_head: buf->snapshot).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace tracectl::kernel {
+
+class RingArea {
+ public:
+  struct Content {
+    std::span<const std::byte> a, b;
+    uint64_t offset = 0;  // stream position of the first byte
+    [[nodiscard]] uint64_t size() const { return a.size() + b.size(); }
+  };
+
+  // The newest `most` bytes that were not kept before. `head`: perf_event_mmap_page.aux_head.
+  [[nodiscard]] Content newest(std::span<const std::byte> area, uint64_t head, uint64_t most);
+
+ private:
+  bool went_round_ = false;
+  uint64_t position_ = 0;        // stream position behind what was kept
+  std::vector<std::byte> last_;  // its last bytes
+};
+
+}  // namespace tracectl::kernel
