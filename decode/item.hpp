@@ -51,6 +51,7 @@ struct Event {
     overflow,        // internal buffer overflow; trace continues at ip
     gap,             // mode = ring: `to` bytes in front of here were not kept
     exec_mode,       // MODE.Exec changed
+    switched,        // what follows is of another thread or program; not in the trace: see views/follow.hpp
     other,
   };
   Kind kind = Kind::other;
