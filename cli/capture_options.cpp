@@ -93,7 +93,7 @@ Result<> decode_runs(decode::Decoder& decoder, const StreamVisit& visit, decode:
     const uint64_t start = decoder.start_time(bytes);
     const decode::Turn& turn = decode::turn_at(visit.turns, start);
     const auto turns = std::span(visit.turns).subspan(static_cast<size_t>(&turn - visit.turns.data()));
-    decode::Stamp stamp{start, turn.pid, turn.tid, visit.stream->cpu, 0};
+    decode::Stamp stamp{start, turn.pid, turn.tid, visit.stream->cpu, 0, &turn};
     if (run.missing != 0 && !next.on_event(stamp, {decode::Event::Kind::gap, 0, run.missing, "gap"})) break;
     if (auto r = decoder.decode(*visit.stream, bytes, turns, next); !r) return r;
     if (!next.go_on()) break;
@@ -107,7 +107,7 @@ Result<> decode_marked(decode::Decoder& decoder, const StreamVisit& visit, const
   if (marks.empty()) return decode_runs(decoder, visit, sink);
   decode::MarkSink marked(sink, marks);
   if (auto r = decode_runs(decoder, visit, marked); !r) return r;
-  const decode::Stamp end{0, visit.context.pid, visit.stream->tid, visit.stream->cpu, visit.stream->size};
+  const decode::Stamp end{0, visit.context.pid, visit.context.tid, visit.stream->cpu, visit.stream->size, nullptr};
   (void)marked.finish(end);
   return {};
 }
@@ -194,7 +194,7 @@ Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
     decode::Locator locator(capture.symbols, *first.images);
     visit.context = {first.pid, first.tid, stream.cpu, comm(first.pid, start), &locator, &capture.windows};
     visit.decode = [&](decode::ItemSink& sink) -> Result<> {
-      views::Follow follow(visit.turns, comm, options.tid, visit.context, sink);
+      views::Follow follow(comm, options.tid, visit.context, sink);
       decode::ItemSink& next = visit.turns.size() > 1 ? static_cast<decode::ItemSink&>(follow) : sink;
       if (::isatty(STDERR_FILENO) == 0) return decode_marked(*capture.decoder, visit, marks.of(stream), next);
       Progress progress(next, done, capture.reader.aux_bytes());

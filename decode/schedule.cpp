@@ -31,14 +31,19 @@ const Turn& turn_at(const std::vector<Turn>& turns, uint64_t time) {
 void Schedule::add(const SwitchRecord& r, std::vector<Run>& runs, uint64_t& out_time) const {
   const bool first = runs.empty();
   if (r.kind == SwitchRecord::Kind::out) {
-    if (first && r.tid >= 0) runs.push_back({0, r.pid, r.tid});
+    if (first && r.tid >= 0) runs.push_back({0, 0, r.pid, r.tid});
     out_time = r.time;
-    if (r.next_tid >= 0) runs.push_back({r.time, r.next_pid, r.next_tid});
+    if (r.next_tid >= 0) runs.push_back({r.time, r.time, r.next_pid, r.next_tid});
     return;
   }
   if (r.tid < 0) return;
-  const uint64_t from = first ? 0 : std::min(r.time, std::exchange(out_time, kNever));
-  if (first || runs.back().tid != r.tid || runs.back().pid != r.pid) runs.push_back({from, r.pid, r.tid});
+  const uint64_t from = std::min(r.time, std::exchange(out_time, kNever));
+  if (first)
+    runs.push_back({0, 0, r.pid, r.tid});
+  else if (runs.back().tid != r.tid || runs.back().pid != r.pid)
+    runs.push_back({from, r.time, r.pid, r.tid});
+  else if (from != r.time && runs.back().time == from)  // as "out" announced
+    runs.back().sure = r.time;
 }
 
 Schedule Schedule::from_records(std::vector<SwitchRecord> records) {
@@ -79,7 +84,7 @@ std::vector<Turn> Schedule::of(const capture::AuxStream& stream, const ImageSet&
   if (stream.cpu >= 0 && stream.tid < 0) {
     if (const auto known = by_cpu_.find(stream.cpu); known != by_cpu_.end()) runs = known->second;
   } else {
-    runs.push_back({0, stream.pid >= 0 ? stream.pid : images.pid_of(stream.tid), stream.tid});
+    runs.push_back({0, 0, stream.pid >= 0 ? stream.pid : images.pid_of(stream.tid), stream.tid});
   }
   if (runs.empty()) runs.push_back({});
   std::vector<Turn> out;
@@ -87,9 +92,9 @@ std::vector<Turn> Schedule::of(const capture::AuxStream& stream, const ImageSet&
     const Run& run = runs[i];
     const uint64_t end = i + 1 < runs.size() ? runs[i + 1].time : kNever;
     const uint64_t begin = std::max(run.time, i == 0 ? start : 0);
-    out.push_back({run.time, run.pid, run.tid, &images.at(run.pid, begin)});
+    out.push_back({run.time, run.sure, run.pid, run.tid, &images.at(run.pid, begin)});
     for (const uint64_t exec : images.begins(run.pid))
-      if (exec > begin && exec < end) out.push_back({exec, run.pid, run.tid, &images.at(run.pid, exec)});
+      if (exec > begin && exec < end) out.push_back({exec, exec, run.pid, run.tid, &images.at(run.pid, exec)});
   }
   return out;
 }

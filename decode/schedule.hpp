@@ -3,8 +3,8 @@
 // thread to another, and any stream to another program at an exec.
 //
 // Built from SWITCH, SWITCH_CPU_WIDE, ITRACE_START and the execs of an ImageSet. The kernel writes
-// "out" before it stops a thread's trace and "in" after it has started the next one's: what lies
-// between the two is the next one's.
+// "out" before it stops a thread's trace and "in" after it has started the next one's: between the
+// two the next one's begins where the trace is enabled again, and at "in" where it never stopped.
 // Units: ns of the perf clock. Order: turns ascend; the first one begins at 0.
 #pragma once
 
@@ -18,12 +18,13 @@
 namespace tracectl::decode {
 
 struct Turn {
-  uint64_t time = 0;  // from then on
+  uint64_t time = 0;  // not before
+  uint64_t sure = 0;  // from then on in any case
   int32_t pid = -1, tid = -1;
   const ImageTimeline* images = nullptr;  // never nullptr; lives as long as the ImageSet
 };
 
-// The turn at `time`: the last that has begun. `turns` is not empty.
+// The turn of a trace that is enabled at `time`. `turns` is not empty.
 [[nodiscard]] const Turn& turn_at(const std::vector<Turn>& turns, uint64_t time);
 
 // What one record says of a cpu.
@@ -44,7 +45,7 @@ class Schedule {
 
  private:
   struct Run {
-    uint64_t time = 0;
+    uint64_t time = 0, sure = 0;
     int32_t pid = -1, tid = -1;
   };
   void add(const SwitchRecord& r, std::vector<Run>& runs, uint64_t& out_time) const;

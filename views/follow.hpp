@@ -4,7 +4,8 @@
 #pragma once
 
 #include <functional>
-#include <vector>
+#include <string>
+#include <utility>
 
 #include "decode/schedule.hpp"
 #include "views/context.hpp"
@@ -15,27 +16,24 @@ class Follow final : public decode::ItemSink {
  public:
   // `comm`: the name of a process at a time. `only`: passes only items of this thread; -1: all.
   using Comm = std::function<std::string(int32_t pid, uint64_t time)>;
-  Follow(const std::vector<decode::Turn>& turns, Comm comm, int32_t only, StreamContext& context, decode::ItemSink& next)
-      : turns_(turns), comm_(std::move(comm)), only_(only), context_(context), next_(next) {}
+  Follow(Comm comm, int32_t only, StreamContext& context, decode::ItemSink& next)
+      : comm_(std::move(comm)), only_(only), context_(context), next_(next) {}
   bool on_block(const decode::Stamp& s, const decode::Block& b) override { return !passes(s) || next_.on_block(s, b); }
   bool on_event(const decode::Stamp& s, const decode::Event& e) override { return !passes(s) || next_.on_event(s, e); }
   bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return !passes(s) || next_.on_loss(s, l); }
 
  private:
   bool passes(const decode::Stamp& s) {
-    if (s.time >= until_ || s.time < since_) turn_to(s);
+    if (s.turn != now_ && s.turn != nullptr) turn_to(s);
     return only_ < 0 || context_.tid == only_;
   }
   void turn_to(const decode::Stamp& s);
 
-  const std::vector<decode::Turn>& turns_;
   Comm comm_;
   int32_t only_;
   StreamContext& context_;
   decode::ItemSink& next_;
-  size_t at_ = 0;
-  bool told_ = false;
-  uint64_t since_ = ~uint64_t{0}, until_ = 0;  // of the turn; nothing before the first item
+  const decode::Turn* now_ = nullptr;  // nothing before the first item
 };
 
 // Sets a context to a turn.

@@ -100,9 +100,10 @@ class Programs {
     const uint64_t next_turn = at_ + 1 < turns_.size() ? turns_[at_ + 1].time : ~uint64_t{0};
     return std::min(next_turn, code_->next_change());
   }
-  void advance(uint64_t time) {
+  // `enabled`: the trace was off until now.
+  void advance(uint64_t time, bool enabled) {
     size_t to = at_;
-    while (to + 1 < turns_.size() && turns_[to + 1].time <= time) ++to;
+    while (to + 1 < turns_.size() && (enabled ? turns_[to + 1].time : turns_[to + 1].sure) <= time) ++to;
     if (to != at_) take(to);
     code_->advance(time);
   }
@@ -128,9 +129,8 @@ class Walk {
   Walk(const TraceFacts& facts, pt_image_section_cache* cache, InsnCache& insns, const capture::AuxStream& stream,
        std::span<const std::byte> trace, std::span<const decode::Turn> turns, decode::ItemSink& sink)
       : facts_(facts), cache_(cache), insns_(insns), trace_(trace), programs_(cache, turns), sink_(sink) {
-    stamp_.pid = programs_.turn().pid;
-    stamp_.tid = programs_.turn().tid;
     stamp_.cpu = stream.cpu;
+    set_turn();
     const pt_config config = make_config(facts, trace);
     decoder_.reset(pt_blk_alloc_decoder(&config));
     next_change_ = programs_.next_change();
@@ -205,11 +205,16 @@ class Walk {
     if (e.has_tsc == 0) return;
     stamp_.time = facts_.perf_time(e.tsc);
     if (stamp_.time < next_change_) return;
-    programs_.advance(stamp_.time);
+    programs_.advance(stamp_.time, e.type == ptev_enabled);
     next_change_ = programs_.next_change();
-    stamp_.pid = programs_.turn().pid;
-    stamp_.tid = programs_.turn().tid;
+    set_turn();
     pt_blk_set_image(decoder_.get(), programs_.image());
+  }
+
+  void set_turn() {
+    stamp_.turn = &programs_.turn();
+    stamp_.pid = stamp_.turn->pid;
+    stamp_.tid = stamp_.turn->tid;
   }
 
   void on_event(const pt_event& e) {
