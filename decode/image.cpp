@@ -175,12 +175,13 @@ void ImageSet::add_fork(int32_t pid, int32_t parent, uint64_t time) {
   epochs_[pid].push_back(std::move(child));
 }
 
+// A program of which nothing but the kernel is known is none.
 const ImageSet::Epoch* ImageSet::find(int32_t pid, uint64_t time) const {
   const auto at = epochs_.find(pid);
   if (at == epochs_.end()) return nullptr;
   const Epoch* best = nullptr;
   for (const Epoch& e : at->second)
-    if (best == nullptr || e.begin <= time || best->images.sections.empty()) best = &e;
+    if (best == nullptr || e.begin <= time || best->images.sections.size() == kernel_.sections.size()) best = &e;
   return best;
 }
 
@@ -210,8 +211,7 @@ std::vector<uint64_t> ImageSet::begins(int32_t pid) const {
 void ImageSet::add_kernel(const std::vector<Section>& sections) {
   kernel_.sections = sections;
   for (auto& [pid, list] : epochs_)
-    for (Epoch& epoch : list)
-      epoch.images.sections.insert(epoch.images.sections.begin(), sections.begin(), sections.end());
+    for (Epoch& epoch : list) epoch.images.sections.insert(epoch.images.sections.begin(), sections.begin(), sections.end());
 }
 
 ImageSet ImageSet::from_capture(const capture::Reader& reader) {

@@ -55,9 +55,7 @@ const CodeFile& SymbolStore::file(const std::string& path) {
   return *slot;
 }
 
-std::optional<SourceLine> Place::line() const {
-  return file == nullptr ? std::nullopt : file->line_at(file_offset);
-}
+std::optional<SourceLine> Place::line() const { return file == nullptr ? std::nullopt : file->line_at(file_offset); }
 
 std::string Place::object() const { return section == nullptr ? "" : last_parts(section->name, 1); }
 

@@ -307,7 +307,13 @@ class Walk {
 
 const char* name_of(const pt_packet& p) {
   if (p.type == ppt_mode) return p.payload.mode.leaf == pt_mol_exec ? "mode.exec" : "mode.tsx";
-  static constexpr std::pair<pt_packet_type, const char*> kNames[] = {{ppt_pad, "pad"}, {ppt_psb, "psb"}, {ppt_psbend, "psbend"}, {ppt_fup, "fup"}, {ppt_tip, "tip"}, {ppt_tip_pge, "tip.pge"}, {ppt_tip_pgd, "tip.pgd"}, {ppt_tnt_8, "tnt.8"}, {ppt_tnt_64, "tnt.64"}, {ppt_pip, "pip"}, {ppt_vmcs, "vmcs"}, {ppt_cbr, "cbr"}, {ppt_tsc, "tsc"}, {ppt_tma, "tma"}, {ppt_mtc, "mtc"}, {ppt_cyc, "cyc"}, {ppt_stop, "stop"}, {ppt_ovf, "ovf"}, {ppt_mnt, "mnt"}, {ppt_exstop, "exstop"}, {ppt_mwait, "mwait"}, {ppt_pwre, "pwre"}, {ppt_pwrx, "pwrx"}, {ppt_ptw, "ptw"}};
+  static constexpr std::pair<pt_packet_type, const char*> kNames[] = {
+      {ppt_pad, "pad"},       {ppt_psb, "psb"},         {ppt_psbend, "psbend"},   {ppt_fup, "fup"},
+      {ppt_tip, "tip"},       {ppt_tip_pge, "tip.pge"}, {ppt_tip_pgd, "tip.pgd"}, {ppt_tnt_8, "tnt.8"},
+      {ppt_tnt_64, "tnt.64"}, {ppt_pip, "pip"},         {ppt_vmcs, "vmcs"},       {ppt_cbr, "cbr"},
+      {ppt_tsc, "tsc"},       {ppt_tma, "tma"},         {ppt_mtc, "mtc"},         {ppt_cyc, "cyc"},
+      {ppt_stop, "stop"},     {ppt_ovf, "ovf"},         {ppt_mnt, "mnt"},         {ppt_exstop, "exstop"},
+      {ppt_mwait, "mwait"},   {ppt_pwre, "pwre"},       {ppt_pwrx, "pwrx"},       {ppt_ptw, "ptw"}};
   for (const auto& [type, name] : kNames)
     if (type == p.type) return name;
   return "unknown";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/capture/kallsyms.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 

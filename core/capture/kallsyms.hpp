@@ -17,7 +17,7 @@ namespace tracectl::capture {
 
 struct KernelSymbol {
   uint64_t address = 0;
-  char type = 0;  // as nm has it: t, T, w, W: code
+  char type = 0;                  // as nm has it: t, T, w, W: code
   std::string_view name, module;  // into the text; module "" for the kernel itself
   [[nodiscard]] bool code() const { return type == 't' || type == 'T' || type == 'w' || type == 'W'; }
 };

@@ -101,7 +101,8 @@ Result<> write_all(const Fd& to, const std::string& path, std::string_view bytes
   while (!bytes.empty()) {
     const ssize_t n = ::write(to.get(), bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return fail_errno(fmt::format("cannot write {}", path), "free space there, or write elsewhere with -o DIRECTORY");
+    if (n <= 0)
+      return fail_errno(fmt::format("cannot write {}", path), "free space there, or write elsewhere with -o DIRECTORY");
     bytes.remove_prefix(static_cast<size_t>(n));
   }
   return {};
@@ -114,7 +115,8 @@ Result<> write_file(const std::string& path, std::string_view text) {
 }
 
 // One range, page by page where the kernel refuses more: a page that is gone reads as zeros.
-Result<> copy_range(const Fd& from, const CoreSegment& segment, const KernelRange& r, const Fd& to, const std::string& path) {
+Result<> copy_range(const Fd& from, const CoreSegment& segment, const KernelRange& r, const Fd& to,
+                    const std::string& path) {
   std::string part(1 << 18, '\0');
   for (uint64_t at = 0; at < r.size;) {
     const uint64_t wanted = std::min<uint64_t>(part.size(), r.size - at);
@@ -174,8 +176,7 @@ std::vector<KernelMapping> kernel_mappings(std::string_view kallsyms, std::strin
   if (text.begin == 0 || text.end <= text.begin) return out;
   const uint64_t begin = std::min(text.text, text.begin);
   out.push_back({begin, text.end - begin, text.text, "[kernel.kallsyms]_text"});
-  for (const KernelModule& m : parse_modules(modules))
-    out.push_back({m.address, m.size, 0, fmt::format("[{}]", m.name)});
+  for (const KernelModule& m : parse_modules(modules)) out.push_back({m.address, m.size, 0, fmt::format("[{}]", m.name)});
   return out;
 }
 
@@ -184,8 +185,9 @@ Result<KernelImage> copy_kernel_image(const std::string& directory, const std::s
   const Fd kcore(::open(kcore_path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!kcore) {
     const bool absent = errno == ENOENT;
-    return fail_errno(fmt::format("cannot copy the kernel's code: cannot open {}", kcore_path),
-                      absent ? "this kernel does not show its memory (CONFIG_PROC_KCORE); trace user space only" : kRightsHint);
+    return fail_errno(
+        fmt::format("cannot copy the kernel's code: cannot open {}", kcore_path),
+        absent ? "this kernel does not show its memory (CONFIG_PROC_KCORE); trace user space only" : kRightsHint);
   }
   const auto segments = read_core_segments(kcore, kcore_path);
   if (!segments) return tl::unexpected(segments.error());

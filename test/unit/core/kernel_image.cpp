@@ -34,12 +34,14 @@ const std::string kModules =
 const std::vector<CoreSegment> kCore = {{0xffffffff80000000, 0x40000000, 0x1000, true},
                                         {0xffffffffc0000000, 0x10000000, 0x40001000, true}};
 
+fs::path fresh_directory() {
+  std::string name = (fs::temp_directory_path() / "tracectl-proc-XXXXXX").string();
+  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  return name;
+}
+
 struct Tree {
-  fs::path root = [] {
-    std::string name = (fs::temp_directory_path() / "tracectl-proc-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    return fs::path(name);
-  }();
+  fs::path root = fresh_directory();
   ~Tree() { fs::remove_all(root); }
   void write(const char* name, const std::string& text) const { std::ofstream(root / name, std::ios::binary) << text; }
   [[nodiscard]] std::string text(const char* name) const {
@@ -81,12 +83,14 @@ TEST_CASE("ranges that kcore does not hold are left out") {
 
 TEST_CASE("lists that say nothing, or nonsense, give no ranges") {
   const std::string hidden = "0000000000000000 T _stext\n0000000000000000 T _etext\n";
-  for (const std::string& text : {std::string(), hidden, std::string("\0\xff\n\n[[[ T\n", 9), std::string("ffffffff81000000 T _stext"),
-                                  std::string("ffffffff81000000 T _etext\nffffffff82000000 T _stext\n")}) {
+  for (const std::string& text :
+       {std::string(), hidden, std::string("\0\xff\n\n[[[ T\n", 9), std::string("ffffffff81000000 T _stext"),
+        std::string("ffffffff81000000 T _etext\nffffffff82000000 T _stext\n")}) {
     CHECK(kernel_text_ranges(kCore, text, kModules).empty());
     CHECK(kernel_mappings(text, kModules).empty());
   }
-  CHECK(parse_modules("ext4\next4 x y z\next4 1 2 3 Live 0xfffffffffffffffff\n a 18446744073709551615 0 - Live 0xff00\n").empty());
+  CHECK(parse_modules("ext4\next4 x y z\next4 1 2 3 Live 0xfffffffffffffffff\n a 18446744073709551615 0 - Live 0xff00\n")
+            .empty());
 }
 
 TEST_CASE("the records say where the kernel and its modules lie") {

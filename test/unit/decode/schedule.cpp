@@ -72,7 +72,7 @@ TEST_CASE("going on as the same thread is no turn, a dead thread's record neithe
 
 TEST_CASE("an exec within a turn begins another program") {
   ImageSet images;
-  images.add_comm(7, "shell");
+  images.add_section(7, {1, 0x1000, 0x1000, 0, "", "shell", ""});
   images.add_exec(7, 10, "ls");
   images.add_exec(8, 3, "cat");
   const auto turns = turns_of({record(Kind::in, 5, 7), record(Kind::in, 20, 8), record(Kind::in, 30, 7)}, images);
