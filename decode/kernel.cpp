@@ -47,7 +47,7 @@ std::string find_kcore(const std::string& capture_directory) {
   for (fs::directory_iterator at(capture_directory, ec), end; !ec && at != end; at.increment(ec)) {
     const std::string name = at->path().filename().string();
     if (name != kDirectoryName && !name.starts_with(std::string(kDirectoryName) + "__")) continue;
-    const std::string kcore = at->path().string() + "/kcore";
+    std::string kcore = at->path().string() + "/kcore";
     std::error_code none;
     if (!fs::is_regular_file(kcore, none)) continue;
     if (name == kDirectoryName) return kcore;
