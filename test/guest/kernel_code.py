@@ -98,7 +98,7 @@ def guest_script():
               "perf script -i own.data --itrace=i0ns -F ip 2> /dev/null | grep -c . > own.count",
               "perf script -i both.data --itrace=i0ns -F ip 2> /dev/null | grep -c . > both.count",
               "perf script -i own.data --itrace=e 2>&1 | grep -c 'trace error type' > own.errors",
-              "perf script -i own.data --itrace=i1us -F ip,sym 2> /dev/null | grep -c do_syscall_64 > own.named", "true"]
+              "perf script -i own.data --itrace=i1us -F ip,sym 2> /dev/null | grep -c '^ *ffff[0-9a-f]* [a-z_]' > own.named", "true"]
     return "\n".join(lines) + "\n"
 
 
@@ -241,7 +241,7 @@ def check_own(bench, captures):
             return file.read().strip()
     need(int(text("own.count")) == int(text("both.count")) > 100000, "the guest's perf:", text("own.count"), text("both.count"))
     need(text("own.errors") == "0", "the guest's perf has", text("own.errors"), "errors")
-    need(int(text("own.named")) > 0, "the guest's perf does not name do_syscall_64")
+    need(int(text("own.named")) > 100, "the guest's perf names few kernel functions:", text("own.named"))
     mine, theirs = (os.path.join(captures, f"{name}.data") for name in ("own", "both"))
     need(bench.compare(mine)[0] == bench.compare(theirs)[0], "other counts of instructions")
     need(bench.report(mine)["functions"] == bench.report(theirs)["functions"], "other functions")
