@@ -13,6 +13,7 @@
 #include "cli/verbs.hpp"
 #include "decode/loss_marks.hpp"
 #include "decode/stream_bytes.hpp"
+#include "views/follow.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -85,13 +86,16 @@ class RunSink final : public decode::ItemSink {
 Result<> decode_runs(decode::Decoder& decoder, const StreamVisit& visit, decode::ItemSink& sink) {
   const auto runs = decode::runs_of(*visit.stream);
   if (runs.size() <= 1 && (runs.empty() || runs[0].missing == 0))
-    return decoder.decode(*visit.stream, visit.trace, *visit.images, sink);
+    return decoder.decode(*visit.stream, visit.trace, visit.turns, sink);
   for (const auto& run : runs) {
     const auto bytes = visit.trace.subspan(run.begin, run.size);
     RunSink next(sink, run.begin);
-    decode::Stamp stamp{decoder.start_time(bytes), visit.context.pid, visit.stream->tid, visit.stream->cpu, 0};
+    const uint64_t start = decoder.start_time(bytes);
+    const decode::Turn& turn = decode::turn_at(visit.turns, start);
+    const auto turns = std::span(visit.turns).subspan(static_cast<size_t>(&turn - visit.turns.data()));
+    decode::Stamp stamp{start, turn.pid, turn.tid, visit.stream->cpu, 0, &turn};
     if (run.missing != 0 && !next.on_event(stamp, {decode::Event::Kind::gap, 0, run.missing, "gap"})) break;
-    if (auto r = decoder.decode(*visit.stream, bytes, *visit.images, next); !r) return r;
+    if (auto r = decoder.decode(*visit.stream, bytes, turns, next); !r) return r;
     if (!next.go_on()) break;
   }
   return {};
@@ -103,7 +107,7 @@ Result<> decode_marked(decode::Decoder& decoder, const StreamVisit& visit, const
   if (marks.empty()) return decode_runs(decoder, visit, sink);
   decode::MarkSink marked(sink, marks);
   if (auto r = decode_runs(decoder, visit, marked); !r) return r;
-  const decode::Stamp end{0, visit.context.pid, visit.stream->tid, visit.stream->cpu, visit.stream->size};
+  const decode::Stamp end{0, visit.context.pid, visit.context.tid, visit.stream->cpu, visit.stream->size, nullptr};
   (void)marked.finish(end);
   return {};
 }
@@ -132,6 +136,7 @@ Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& opt
   if (!facts) return tl::unexpected(facts.error());
   out->facts = std::move(*facts);
   out->images = decode::ImageSet::from_capture(out->reader);
+  out->schedule = decode::Schedule::from_capture(out->reader);
   out->windows = decode::WindowSet::from_capture(out->reader, out->facts);
   out->decoder = decoder_for(out->reader);
   for (size_t i = 0; i < kLossKinds; ++i)
@@ -160,7 +165,8 @@ std::string OpenCapture::machine() const { return facts.machine.empty() ? "kerne
 uint64_t OpenCapture::threads() const {
   std::set<int32_t> tids;
   for (const auto& s : reader.streams())
-    if (s.tid >= 0) tids.insert(s.tid);
+    for (const decode::Turn& turn : schedule.of(s, images, 0))
+      if (turn.tid > 0) tids.insert(turn.tid);
   return tids.size();
 }
 
@@ -169,24 +175,29 @@ Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
   if (capture.decoder == nullptr) return no_decoder(capture);
   uint64_t done = 0;
   bool found = options.tid < 0;
+  const auto comm = [&capture](int32_t pid, uint64_t time) { return capture.images.comm(pid, time); };
   const auto marks = capture.reader.loss().any() ? decode::LossMarks::from_capture(capture.reader) : decode::LossMarks{};
   for (const capture::AuxStream* each : streams_in_order(capture.reader)) {
     const capture::AuxStream& stream = *each;
-    if (options.tid >= 0 && stream.tid != options.tid) continue;
-    found = true;
+    if (options.tid >= 0 && stream.cpu < 0 && stream.tid != options.tid) continue;
     const auto bytes = decode::StreamBytes::of(capture.reader, stream);
     if (!bytes) return tl::unexpected(bytes.error());
     StreamVisit visit;
     visit.stream = &stream;
     visit.trace = bytes->bytes();
-    const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
     const uint64_t start = capture.decoder->start_time(visit.trace);
-    visit.images = &capture.images.at(pid, start);
-    decode::Locator locator(capture.symbols, *visit.images);
-    visit.context = {pid, stream.tid, stream.cpu, capture.images.comm(pid, start), &locator, &capture.windows};
+    visit.turns = capture.schedule.of(stream, capture.images, start);
+    const auto is_wanted = [&options](const decode::Turn& turn) { return turn.tid == options.tid; };
+    if (options.tid >= 0 && std::none_of(visit.turns.begin(), visit.turns.end(), is_wanted)) continue;
+    found = true;
+    const decode::Turn& first = decode::turn_at(visit.turns, start);
+    decode::Locator locator(capture.symbols, *first.images);
+    visit.context = {first.pid, first.tid, stream.cpu, comm(first.pid, start), &locator, &capture.windows};
     visit.decode = [&](decode::ItemSink& sink) -> Result<> {
-      if (::isatty(STDERR_FILENO) == 0) return decode_marked(*capture.decoder, visit, marks.of(stream), sink);
-      Progress progress(sink, done, capture.reader.aux_bytes());
+      views::Follow follow(comm, options.tid, visit.context, sink);
+      decode::ItemSink& next = visit.turns.size() > 1 ? static_cast<decode::ItemSink&>(follow) : sink;
+      if (::isatty(STDERR_FILENO) == 0) return decode_marked(*capture.decoder, visit, marks.of(stream), next);
+      Progress progress(next, done, capture.reader.aux_bytes());
       return decode_marked(*capture.decoder, visit, marks.of(stream), progress);
     };
     const auto go_on = fn(visit);

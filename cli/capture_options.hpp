@@ -15,6 +15,7 @@
 #include "decode/decoder.hpp"
 #include "decode/image.hpp"
 #include "decode/locate.hpp"
+#include "decode/schedule.hpp"
 #include "decode/window.hpp"
 #include "views/context.hpp"
 #include "views/out.hpp"
@@ -41,6 +42,7 @@ struct OpenCapture {
   capture::Reader reader;
   decode::CaptureFacts facts;
   decode::ImageSet images;
+  decode::Schedule schedule;
   decode::WindowSet windows;
   decode::SymbolStore symbols;
   std::unique_ptr<decode::Decoder> decoder;  // null: no decoder for this trace
@@ -51,11 +53,11 @@ struct OpenCapture {
   [[nodiscard]] uint64_t threads() const;
 };
 
-// One stream while it is walked.
+// One stream while it is walked. `context` is that of the turn that is decoded: see views/follow.hpp.
 struct StreamVisit {
   const capture::AuxStream* stream = nullptr;
   std::span<const std::byte> trace;
-  const decode::ImageTimeline* images = nullptr;
+  std::vector<decode::Turn> turns;
   views::StreamContext context;
   std::function<Result<>(decode::ItemSink&)> decode;
 };

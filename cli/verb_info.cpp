@@ -93,7 +93,7 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   if (!capture.facts.command.empty()) out.line(fmt::format("command   {}", fmt::join(capture.facts.command, " ")));
   out.line(fmt::format("streams   {} of {} thread{}, {} of trace", reader.streams().size(), capture.threads(),
                        capture.threads() == 1 ? "" : "s", human_size(reader.aux_bytes())));
-  for (const char* name : {"data", "plan.toml", "capture.json", "images"})
+  for (const char* name : {"data", "plan.toml", "capture.json", "images", "kcore_dir"})
     if (const uint64_t size = reader.directory().empty() ? 0 : size_of(reader.directory() + "/" + name); size != 0)
       out.line(fmt::format("  {:<14}{}", name, human_size(size)));
   if (const uint64_t bytes = not_kept(reader); bytes != 0)

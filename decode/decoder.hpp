@@ -12,6 +12,7 @@
 #include "core/result.hpp"
 #include "decode/image.hpp"
 #include "decode/item.hpp"
+#include "decode/schedule.hpp"
 
 namespace tracectl::decode {
 
@@ -25,8 +26,8 @@ struct PacketText {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  // Decodes a whole stream. `trace` is contiguous. `images` gives the code at a time.
-  virtual Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, const ImageTimeline& images,
+  // Decodes a whole stream. `trace` is contiguous. `turns` tells whose code it runs at a time; not empty.
+  virtual Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, std::span<const Turn> turns,
                           ItemSink& sink) = 0;
   // The first time that the trace tells, ns of the perf clock; 0 when it tells none.
   virtual uint64_t start_time(std::span<const std::byte> trace) = 0;

@@ -13,6 +13,7 @@
 #include "core/perf/records.hpp"
 #include "core/perf/uapi.hpp"
 #include "decode/build_id.hpp"
+#include "decode/kernel.hpp"
 
 namespace tracectl::decode {
 namespace {
@@ -103,6 +104,17 @@ std::optional<Sideband> sideband_of(const capture::Record& r) {
   return out;
 }
 
+// What a record tells of the kernel's code: only where it lies. A guest's is none of this machine's.
+void add_kernel_mapping(Section section, std::vector<Section>& kernel) {
+  if (section.address < kKernelBegin || section.size == 0 || section.name.starts_with("[guest")) return;
+  if (section.address + section.size < section.address) return;
+  if (section.name.starts_with("[kernel")) section.name = kKernelName;
+  section.time = 0;
+  section.file_offset = 0;
+  section.build_id.clear();
+  kernel.push_back(std::move(section));
+}
+
 }  // namespace
 
 const Section* ImageTimeline::find(uint64_t address, uint64_t time) const {
@@ -163,19 +175,19 @@ void ImageSet::add_fork(int32_t pid, int32_t parent, uint64_t time) {
   epochs_[pid].push_back(std::move(child));
 }
 
+// A program of which nothing but the kernel is known is none.
 const ImageSet::Epoch* ImageSet::find(int32_t pid, uint64_t time) const {
   const auto at = epochs_.find(pid);
   if (at == epochs_.end()) return nullptr;
   const Epoch* best = nullptr;
   for (const Epoch& e : at->second)
-    if (best == nullptr || e.begin <= time || best->images.sections.empty()) best = &e;
+    if (best == nullptr || e.begin <= time || best->images.sections.size() == kernel_.sections.size()) best = &e;
   return best;
 }
 
 const ImageTimeline& ImageSet::at(int32_t pid, uint64_t time) const {
-  static const ImageTimeline kNone;
   const Epoch* epoch = find(pid, time);
-  return epoch == nullptr ? kNone : epoch->images;
+  return epoch == nullptr ? kernel_ : epoch->images;
 }
 
 const std::string& ImageSet::comm(int32_t pid, uint64_t time) const {
@@ -189,6 +201,19 @@ int32_t ImageSet::pid_of(int32_t tid) const {
   return at == pids_.end() ? tid : at->second;
 }
 
+std::vector<uint64_t> ImageSet::begins(int32_t pid) const {
+  std::vector<uint64_t> out;
+  if (const auto at = epochs_.find(pid); at != epochs_.end())
+    for (const Epoch& e : at->second) out.push_back(e.begin);
+  return out;
+}
+
+void ImageSet::add_kernel(const std::vector<Section>& sections) {
+  kernel_.sections = sections;
+  for (auto& [pid, list] : epochs_)
+    for (Epoch& epoch : list) epoch.images.sections.insert(epoch.images.sections.begin(), sections.begin(), sections.end());
+}
+
 ImageSet ImageSet::from_capture(const capture::Reader& reader) {
   std::vector<Sideband> records;
   reader.for_each_record([&records](const capture::Record& r) {
@@ -200,7 +225,12 @@ ImageSet ImageSet::from_capture(const capture::Reader& reader) {
                    [](const Sideband& a, const Sideband& b) { return a.section.time < b.section.time; });
   ImageSet set;
   FileFinder files(reader.directory());
+  std::vector<Section> kernel;
   for (Sideband& r : records) {
+    if (r.pid < 0) {
+      if (r.kind == Sideband::Kind::map) add_kernel_mapping(r.section, kernel);
+      continue;
+    }
     set.pids_[r.tid] = r.pid;
     switch (r.kind) {
       case Sideband::Kind::map:
@@ -218,6 +248,9 @@ ImageSet ImageSet::from_capture(const capture::Reader& reader) {
         break;
     }
   }
+  // The capture's own copy says more than what the records tell of the kernel.
+  const auto copied = kernel_sections(find_kcore(reader.directory()));
+  set.add_kernel(copied.empty() ? kernel : copied);
   return set;
 }
 

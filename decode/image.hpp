@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ImageTimeline: which code lay where, and when, in one process, built from MMAP2, COMM
 // (exec), FORK records. A decoder asks for the sections of its stream and applies those that
-// replace others only when the trace's time reaches them.
+// replace others only when the trace's time reaches them. The kernel's code, where the capture
+// holds it, is in every program's image.
 #pragma once
 
 #include <cstdint>
@@ -52,12 +53,16 @@ class ImageSet {
   [[nodiscard]] const std::string& comm(int32_t pid, uint64_t time) const;
   // The process of a thread; `tid` itself when no record tells.
   [[nodiscard]] int32_t pid_of(int32_t tid) const;
+  // When the programs of a process began (fork, exec), ascending.
+  [[nodiscard]] std::vector<uint64_t> begins(int32_t pid) const;
 
   // One record of sideband, as from_capture feeds it; in ascending time.
   void add_section(int32_t pid, const Section& section);
   void add_exec(int32_t pid, uint64_t time, const std::string& comm);
   void add_comm(int32_t pid, const std::string& comm);
   void add_fork(int32_t pid, int32_t parent, uint64_t time);
+  // The kernel's code, for programs known by now. Once, behind all else.
+  void add_kernel(const std::vector<Section>& sections);
 
  private:
   struct Epoch {
@@ -69,6 +74,7 @@ class ImageSet {
   [[nodiscard]] const Epoch* find(int32_t pid, uint64_t time) const;
   std::map<int32_t, std::vector<Epoch>> epochs_;
   std::map<int32_t, int32_t> pids_;  // by tid
+  ImageTimeline kernel_;             // of who has no program: idle cpus, kernel threads
 };
 
 }  // namespace tracectl::decode

@@ -23,11 +23,14 @@ enum class BranchKind : uint8_t {
   far,      // far call, far return, interrupt return, software interrupt
 };
 
+struct Turn;  // schedule.hpp
+
 // Where and when.
 struct Stamp {
   uint64_t time = 0;  // ns of the perf clock, the last one known; 0: none yet
   int32_t pid = -1, tid = -1, cpu = -1;
-  uint64_t offset = 0;  // position in the stream, bytes
+  uint64_t offset = 0;         // position in the stream, bytes
+  const Turn* turn = nullptr;  // whose; nullptr: not told
 };
 
 // A run of instructions executed in sequence; only the last may branch.
@@ -51,6 +54,7 @@ struct Event {
     overflow,        // internal buffer overflow; trace continues at ip
     gap,             // mode = ring: `to` bytes in front of here were not kept
     exec_mode,       // MODE.Exec changed
+    switched,        // what follows is of another thread or program; not in the trace: see views/follow.hpp
     other,
   };
   Kind kind = Kind::other;

@@ -10,6 +10,7 @@
 
 #include "core/fd.hpp"
 #include "decode/address_set.hpp"
+#include "decode/kernel.hpp"
 #include "decode/paths.hpp"
 
 namespace tracectl::decode {
@@ -21,7 +22,9 @@ constexpr unsigned kSlotBits = 14;
 
 CodeFile::CodeFile(const std::string& path) {
   if (path.empty()) return;
-  if (auto symbols = Symbols::open(path)) symbols_.emplace(std::move(*symbols));
+  kernel_ = kernel_symbols_of(path);
+  if (kernel_.empty())
+    if (auto symbols = Symbols::open(path)) symbols_.emplace(std::move(*symbols));
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat st;
   if (!fd || ::fstat(fd.get(), &st) != 0 || st.st_size == 0) return;
@@ -33,16 +36,26 @@ CodeFile::~CodeFile() {
   if (!bytes_.empty()) ::munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
+const Symbol* CodeFile::symbol_at(uint64_t file_offset) const {
+  if (symbols_) return symbols_->at(file_offset);
+  const auto next = std::upper_bound(kernel_.begin(), kernel_.end(), file_offset,
+                                     [](uint64_t at, const Symbol& s) { return at < s.file_offset; });
+  if (next == kernel_.begin()) return nullptr;
+  const Symbol& s = *std::prev(next);
+  return file_offset - s.file_offset < s.size ? &s : nullptr;
+}
+
+std::optional<SourceLine> CodeFile::line_at(uint64_t file_offset) const {
+  return symbols_ ? symbols_->line_at(file_offset) : std::nullopt;
+}
+
 const CodeFile& SymbolStore::file(const std::string& path) {
   auto& slot = files_[path];
   if (slot == nullptr) slot = std::make_unique<CodeFile>(path);
   return *slot;
 }
 
-std::optional<SourceLine> Place::line() const {
-  if (file == nullptr || file->symbols() == nullptr) return std::nullopt;
-  return file->symbols()->line_at(file_offset);
-}
+std::optional<SourceLine> Place::line() const { return file == nullptr ? std::nullopt : file->line_at(file_offset); }
 
 std::string Place::object() const { return section == nullptr ? "" : last_parts(section->name, 1); }
 
@@ -65,32 +78,41 @@ std::string describe(const std::optional<SourceLine>& line) {
   return line ? fmt::format("{}:{}", last_parts(line->file, 2), line->line) : "";
 }
 
-Locator::Locator(SymbolStore& store, const ImageTimeline& images)
-    : store_(store), sections_(images), slots_(size_t{1} << kSlotBits) {
+Locator::Program::Program(const ImageTimeline& images) : sections(images) {
   AddressSet taken;
   for (const Section& s : images.sections)
-    if (taken.add(s.address, s.address + s.size)) changes_.push_back(s.time);
+    if (taken.add(s.address, s.address + s.size)) changes.push_back(s.time);
+}
+
+Locator::Locator(SymbolStore& store, const ImageTimeline& images) : store_(store), slots_(size_t{1} << kSlotBits) {
+  use(images);
+}
+
+void Locator::use(const ImageTimeline& images) {
+  auto& program = programs_[&images];
+  if (program == nullptr) program = std::make_unique<Program>(images);
+  now_ = program.get();
 }
 
 void Locator::advance(uint64_t time) {
-  while (stale(time)) ++passed_;
+  while (stale(time)) ++now_->passed;
 }
 
 const Place& Locator::at(uint64_t address, uint64_t time) {
   Slot& slot = slots_[(address * 0x9e3779b97f4a7c15u) >> (64 - kSlotBits)];
-  if (slot.address == address && slot.passed == passed_) return slot.place;
-  slot = {address, passed_, {}};
+  if (slot.address == address && slot.program == now_ && slot.passed == now_->passed) return slot.place;
+  slot = {address, now_, now_->passed, {}};
   Place& place = slot.place;
-  place.section = sections_.find(address, time);
+  place.section = now_->sections.find(address, time);
   if (place.section == nullptr) return place;
   place.file_offset = address - place.section->address + place.section->file_offset;
   place.file = &store_.file(place.section->file);
-  if (place.file->symbols() != nullptr) place.symbol = place.file->symbols()->at(place.file_offset);
+  place.symbol = place.file->symbol_at(place.file_offset);
   return place;
 }
 
 std::span<const uint8_t> Locator::code(uint64_t address, uint64_t time) {
-  const Section* s = sections_.find(address, time);
+  const Section* s = now_->sections.find(address, time);
   if (s == nullptr) return {};
   const auto bytes = store_.file(s->file).bytes();
   const uint64_t begin = address - s->address + s->file_offset;

@@ -16,18 +16,21 @@
 
 namespace tracectl::decode {
 
-// One file with code: its symbols (when it is an ELF file) and its bytes.
+// One file with code: its symbols (when it is an ELF file, or a kernel's) and its bytes.
 class CodeFile {
  public:
   explicit CodeFile(const std::string& path);
   CodeFile(const CodeFile&) = delete;
   CodeFile& operator=(const CodeFile&) = delete;
   ~CodeFile();
-  [[nodiscard]] const Symbols* symbols() const { return symbols_ ? &*symbols_ : nullptr; }
+  // The function that holds a byte of the file, or nullptr.
+  [[nodiscard]] const Symbol* symbol_at(uint64_t file_offset) const;
+  [[nodiscard]] std::optional<SourceLine> line_at(uint64_t file_offset) const;
   [[nodiscard]] std::span<const uint8_t> bytes() const { return bytes_; }
 
  private:
   std::optional<Symbols> symbols_;
+  std::vector<Symbol> kernel_;  // ascending offset
   std::span<const uint8_t> bytes_;
 };
 
@@ -63,24 +66,35 @@ struct Place {
 class Locator {
  public:
   Locator(SymbolStore& store, const ImageTimeline& images);
+  // Another program runs from now on. What was given before stays as it is.
+  void use(const ImageTimeline& images);
   [[nodiscard]] const Place& at(uint64_t address, uint64_t time);
   // Bytes of code from `address` to the end of its mapping or file.
   [[nodiscard]] std::span<const uint8_t> code(uint64_t address, uint64_t time);
   // True when `time` is behind the replacement of a mapping: what is known by address is stale.
-  [[nodiscard]] bool stale(uint64_t time) const { return passed_ < changes_.size() && changes_[passed_] <= time; }
+  [[nodiscard]] bool stale(uint64_t time) const {
+    return now_->passed < now_->changes.size() && now_->changes[now_->passed] <= time;
+  }
   // Forgets what is stale.
   void advance(uint64_t time);
 
  private:
+  // What is known of one program.
+  struct Program {
+    explicit Program(const ImageTimeline& images);
+    SectionIndex sections;
+    std::vector<uint64_t> changes;  // times at which a mapping replaces another, ascending
+    size_t passed = 0;
+  };
   struct Slot {
     uint64_t address = ~uint64_t{0};
+    const Program* program = nullptr;
     size_t passed = 0;  // filled behind so many changes
     Place place;
   };
   SymbolStore& store_;
-  SectionIndex sections_;
-  std::vector<uint64_t> changes_;  // times at which a mapping replaces another, ascending
-  size_t passed_ = 0;
+  std::map<const ImageTimeline*, std::unique_ptr<Program>> programs_;
+  Program* now_ = nullptr;
   std::vector<Slot> slots_;
 };
 

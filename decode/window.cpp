@@ -92,7 +92,8 @@ WindowSet WindowSet::from_capture(const capture::Reader& reader, const CaptureFa
     return true;
   });
   const auto& streams = reader.streams();
-  const bool by_cpu = !streams.empty() && streams.front().tid == -1 && streams.front().cpu != -1;
+  const bool by_cpu =
+      !streams.empty() && streams.front().tid == -1 && streams.front().cpu != -1 && !streams.front().follows_tasks;
   return from_hits(std::move(hits), std::move(meanings.names), starts_paused(reader, facts), by_cpu);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "decode/kernel.hpp"
+
 namespace tracectl::views {
 namespace {
 
@@ -21,7 +23,16 @@ bool same_function(const Place& a, const Place& b) {
   return a.symbol == b.symbol || base_name(*a.symbol) == base_name(*b.symbol);
 }
 
-bool is_stub(const Place& p) { return p.symbol != nullptr && p.symbol->linkage.ends_with("@plt"); }
+// A stub leads to the function that is meant; the kernel's return thunks only return.
+bool is_stub(const Place& p) {
+  return p.symbol != nullptr &&
+         (p.symbol->linkage.ends_with("@plt") || p.symbol->linkage.starts_with("__x86_indirect_thunk_"));
+}
+bool is_return_thunk(const Place& p) {
+  return p.symbol != nullptr && p.symbol->linkage.find("return_thunk") != std::string::npos;
+}
+
+bool in_kernel(uint64_t address) { return address >= decode::kKernelBegin; }
 
 }  // namespace
 
@@ -38,6 +49,7 @@ void CallStack::block(const decode::Stamp& stamp, const decode::Block& b) {
   if (!stays && b.kind != BranchKind::jump && b.kind != BranchKind::indirect_jump) enter_top();
   if (known) listener_.on_run(frames_.back(), b.insns);
   expected_ = b.to;
+  if (b.kind == BranchKind::syscall || b.kind == BranchKind::far) return on_far(b);
   if (stays || b.to == 0) return;
   const uint64_t behind = b.last + b.last_size;
   switch (b.kind) {
@@ -57,6 +69,41 @@ void CallStack::block(const decode::Stamp& stamp, const decode::Block& b) {
     default:
       break;
   }
+}
+
+// A system call, or back from the kernel. Where it went the trace may not say: then the kernel was left.
+void CallStack::on_far(const decode::Block& b) {
+  const uint64_t behind = b.last + b.last_size;
+  if (!in_kernel(b.last)) {
+    if (in_kernel(b.to)) push(b.to, behind);
+    return;
+  }
+  for (const Frame& f : frames_)
+    if (b.to != 0 && f.ret == b.to) return on_return(b.to);
+  if (!in_kernel(b.to)) {
+    leave_kernel();
+    if (b.to != 0) find_again(b.to);
+  } else if (locator_.at(b.to, time_).at_entry()) {
+    push(b.to, behind);
+  } else {
+    on_return(b.to);
+  }
+}
+
+void CallStack::leave_kernel() {
+  while (!frames_.empty() && in_kernel(frames_.back().entry)) pop();
+}
+
+bool CallStack::event(const decode::Event& event) {
+  using Kind = decode::Event::Kind;
+  if (event.kind == Kind::overflow) gap();
+  if (event.kind == Kind::async_branch && in_kernel(event.to) && !frames_.empty()) {
+    push(event.to, event.ip);
+    expected_ = event.to;
+  }
+  if (event.kind != Kind::gap && event.kind != Kind::switched) return false;
+  reset();
+  return true;
 }
 
 void CallStack::enter(Frame& frame, size_t depth) {
@@ -105,6 +152,8 @@ void CallStack::find_again(uint64_t ip) {
   if (!frames_.empty() && same_function(frames_.back().place, place)) return;
   const long known = frame_of(place);
   if (!frames_.empty() && place.at_entry()) return push(ip, 0);
+  // A thread that was set aside goes on inside the kernel, somewhere above the call that set it aside.
+  if (known < 0 && !frames_.empty() && in_kernel(ip) && in_kernel(frames_.back().entry)) return push(ip, 0);
   while (static_cast<long>(frames_.size()) > known + 1) pop();
   if (frames_.empty()) push(ip, 0);
 }
@@ -131,7 +180,7 @@ void CallStack::on_return(uint64_t to) {
 void CallStack::on_jump(uint64_t to) {
   Frame& top = frames_.back();
   const Place place = locator_.at(to, time_);
-  if (same_function(top.place, place)) return;
+  if (same_function(top.place, place) || is_return_thunk(place)) return;
   if (!place.at_entry()) {
     // Into the middle of a function: back to one that waits (longjmp), else to a part of this one.
     const long known = frame_of(place);

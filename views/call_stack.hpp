@@ -5,6 +5,9 @@
 // they leave. A jump to the first byte of another function replaces the frame (tail call).
 // After a gap (system call, signal, pause) the frame is found again by its function; a gap
 // that ends at a function's first byte enters it (a signal handler).
+// The kernel's frames stand above those of the program that called or was interrupted: a system
+// call is left where the program goes on, an interrupt where it came; when the kernel returns
+// elsewhere (a signal handler, a new program), all of its frames are left.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +41,8 @@ class CallStack {
   void block(const decode::Stamp& stamp, const decode::Block& block);
   // What comes next does not follow from what came before.
   void gap() { expected_ = 0; }
+  // What an event of the trace means to the frames; true when all were left.
+  bool event(const decode::Event& event);
   // Leaves every frame: a window or the stream ends.
   void reset();
   [[nodiscard]] size_t depth() const { return frames_.size(); }
@@ -52,6 +57,8 @@ class CallStack {
   void find_again(uint64_t ip);
   void on_return(uint64_t to);
   void on_jump(uint64_t to);
+  void on_far(const decode::Block& block);
+  void leave_kernel();
   // Index of the innermost frame of the same function, or -1.
   [[nodiscard]] long frame_of(const decode::Place& place) const;
 

@@ -28,10 +28,18 @@ std::string duration_text(double ns) {
 
 Calls::Calls(const StreamContext& context, Out& out)
     : context_(context), out_(out), stack_(*context.locator, *this), cursor_(context) {
-  out_.heading(fmt::format("thread {} {}", context.tid, context.comm));
+  if (context.cpu < 0) thread_heading();
+}
+
+// On the stream of a cpu it is only known when something runs.
+void Calls::thread_heading() {
+  thread_told_ = true;
+  const std::string where = context_.cpu < 0 ? "" : fmt::format(" (cpu {})", context_.cpu);
+  out_.heading(fmt::format("thread {} {}{}", context_.tid, context_.comm, where));
 }
 
 bool Calls::on_block(const decode::Stamp& stamp, const decode::Block& block) {
+  if (!thread_told_) thread_heading();
   if (stamp.time != time_) {
     time_ = stamp.time;
     const decode::Window* now = cursor_.at(time_);
@@ -47,10 +55,11 @@ bool Calls::on_block(const decode::Stamp& stamp, const decode::Block& block) {
 }
 
 bool Calls::on_event(const decode::Stamp&, const decode::Event& event) {
-  if (event.kind == decode::Event::Kind::overflow) stack_.gap();
-  if (event.kind == decode::Event::Kind::gap) {
-    stack_.reset();
-    drain(0);
+  if (stack_.event(event)) drain(0);
+  if (event.kind == decode::Event::Kind::switched) {
+    window_ = nullptr;
+    time_ = ~uint64_t{0};
+    thread_told_ = false;
   }
   return event_line(out_, context_.tid, event);
 }

@@ -36,6 +36,7 @@ class Calls final : public decode::ItemSink, public CallListener {
   void drain(size_t keep);
   void print(const Line& line);
   void print_json(const Line& line);
+  void thread_heading();
   void window_heading(const decode::Window& window);
   const std::string& label(const Line& line);
 
@@ -44,6 +45,7 @@ class Calls final : public decode::ItemSink, public CallListener {
   CallStack stack_;
   WindowCursor cursor_;
   const decode::Window* window_ = nullptr;
+  bool thread_told_ = false;
   uint64_t time_ = ~uint64_t{0};
   std::deque<Line> lines_;
   uint64_t first_ = 0;  // number of lines_.front()

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What every view of one stream is given: who ran, and the names of its code.
+// On the stream of a cpu, tid, pid and comm follow who runs, and the locator his program: a view is
+// told by Event::Kind::switched, just before they change (views/follow.hpp).
 #pragma once
 
 #include <cstdint>
@@ -29,8 +31,9 @@ class WindowCursor {
  public:
   explicit WindowCursor(const StreamContext& context) : context_(context) {}
   const decode::Window* at(uint64_t time) {
-    if (time == time_ && known_) return window_;
+    if (time == time_ && context_.tid == tid_ && known_) return window_;
     known_ = true;
+    tid_ = context_.tid;
     time_ = time;
     window_ = context_.windows == nullptr ? nullptr : context_.windows->at(context_.tid, context_.cpu, time);
     return window_;
@@ -39,6 +42,7 @@ class WindowCursor {
  private:
   const StreamContext& context_;
   uint64_t time_ = 0;
+  int32_t tid_ = -1;
   bool known_ = false;
   const decode::Window* window_ = nullptr;
 };

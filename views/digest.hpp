@@ -19,7 +19,10 @@ class Digest final : public decode::ItemSink {
   Digest(const StreamContext& context, InsnLength length, Out& out)
       : context_(context), length_(std::move(length)), out_(out) {}
   bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
-  bool on_event(const decode::Stamp&, const decode::Event&) override { return true; }
+  bool on_event(const decode::Stamp&, const decode::Event& event) override {
+    if (event.kind == decode::Event::Kind::switched) known_.clear();
+    return true;
+  }
   bool on_loss(const decode::Stamp&, const decode::Loss&) override { return true; }
   // Writes the line; call it once, behind the stream.
   void finish();

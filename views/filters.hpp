@@ -36,7 +36,7 @@ class OnlyWindow final : public decode::ItemSink {
   }
   [[nodiscard]] bool behind(const decode::Stamp& s) const {
     if (window_ == nullptr) return true;
-    if (context_.tid >= 0 && window_->tid != context_.tid) return true;
+    if (context_.cpu < 0 && context_.tid >= 0 && window_->tid != context_.tid) return true;
     return !window_->open && s.time > window_->end;
   }
   const StreamContext& context_;

@@ -114,8 +114,7 @@ bool Flames::Stream::on_block(const decode::Stamp& stamp, const decode::Block& b
 }
 
 bool Flames::Stream::on_event(const decode::Stamp&, const decode::Event& event) {
-  if (event.kind == decode::Event::Kind::overflow) stack_.gap();
-  if (event.kind == decode::Event::Kind::gap) stack_.reset();
+  (void)stack_.event(event);
   return true;
 }
 

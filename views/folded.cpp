@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace tracectl::views {
 namespace {
@@ -33,8 +34,8 @@ bool Folded::Stream::on_block(const decode::Stamp& stamp, const decode::Block& b
 }
 
 bool Folded::Stream::on_event(const decode::Stamp&, const decode::Event& event) {
-  if (event.kind == decode::Event::Kind::overflow) stack_.gap();
-  if (event.kind == decode::Event::Kind::gap) stack_.reset();
+  (void)stack_.event(event);
+  if (event.kind == decode::Event::Kind::switched) finish();
   return true;
 }
 
@@ -79,7 +80,7 @@ std::string Folded::Stream::text(uint32_t node) const {
 void Folded::Stream::finish() {
   stack_.reset();
   for (uint32_t i = 1; i < nodes_.size(); ++i)
-    if (nodes_[i].insns != 0) folded_.stacks_[text(i)] += nodes_[i].insns;
+    if (nodes_[i].insns != 0) folded_.stacks_[text(i)] += std::exchange(nodes_[i].insns, 0);
 }
 
 void Folded::print(Out& out) const {

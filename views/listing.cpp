@@ -150,6 +150,7 @@ bool Instructions::on_block(const decode::Stamp& stamp, const decode::Block& b) 
 }
 
 bool Instructions::on_event(const decode::Stamp&, const decode::Event& event) {
+  if (event.kind == decode::Event::Kind::switched) texts_.clear();
   return raw_ ? out_.ok() : event_line(out_, context_.tid, event);
 }
 

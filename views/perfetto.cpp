@@ -238,6 +238,7 @@ Perfetto::Stream::Stream(Perfetto& trace, const StreamContext& context)
     : TimedCalls(context), trace_(trace), track_(trace.track(Part::thread, {context.pid, context.tid, context.cpu})) {}
 
 void Perfetto::Stream::begin_call(uint64_t time, const decode::Place& place, uint64_t entry) {
+  if (track_ == 0) track_ = trace_.track(Part::thread, {context().pid, context().tid, context().cpu});
   Protobuf e = trace_.event(Type::begin, track_, "call");
   e.number(track_event::kName, trace_.call_name(place, entry));
   if (const uint64_t source = trace_.source_of(place); source != 0) e.number(track_event::kSource, source);

@@ -43,6 +43,7 @@ class Perfetto {
    protected:
     void begin_call(uint64_t time, const decode::Place& place, uint64_t entry) override;
     void end_call(uint64_t time, uint64_t insns) override;
+    void left_thread() override { track_ = 0; }
     void lost(uint64_t time, const decode::Stamp& stamp, const decode::Loss& loss) override;
     [[nodiscard]] bool wants_more() const override { return trace_.out_.ok(); }
 

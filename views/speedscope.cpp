@@ -56,6 +56,11 @@ void Speedscope::Stream::end_call(uint64_t time, uint64_t) {
   open_.pop_back();
 }
 
+void Speedscope::Stream::left_thread() {
+  close_profile();
+  events_ = 0;
+}
+
 void Speedscope::Stream::close_profile() {
   if (events_ == 0) return;
   const StreamContext& c = context();

@@ -34,6 +34,7 @@ class Speedscope {
    protected:
     void begin_call(uint64_t time, const decode::Place& place, uint64_t entry) override;
     void end_call(uint64_t time, uint64_t insns) override;
+    void left_thread() override;
     [[nodiscard]] bool wants_more() const override { return file_.out_.ok(); }
 
    private:

@@ -48,6 +48,10 @@ bool Summary::Stream::on_block(const decode::Stamp& stamp, const decode::Block& 
 
 bool Summary::Stream::on_event(const decode::Stamp&, const decode::Event& event) {
   if (event.kind == decode::Event::Kind::enabled) starts_now_ = true;
+  if (event.kind == decode::Event::Kind::switched) {
+    finish();
+    time_ = ~uint64_t{0};
+  }
   if (event.kind == decode::Event::Kind::overflow) ++summary_.totals_.loss[LossKind::overflow];
   return true;
 }

@@ -23,9 +23,9 @@ bool TimedCalls::on_event(const decode::Stamp& stamp, const decode::Event& event
     loss.what = "overflow inside the trace unit";
     lost(time_, stamp, loss);
     stack_.gap();
-  } else if (event.kind == decode::Event::Kind::gap) {
-    stack_.reset();
+  } else if (stack_.event(event)) {
     date(stamp.time);
+    if (event.kind == decode::Event::Kind::switched) left_thread();
   }
   return wants_more();
 }

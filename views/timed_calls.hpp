@@ -36,6 +36,8 @@ class TimedCalls : public decode::ItemSink, private CallListener {
   virtual void begin_call(uint64_t time, const decode::Place& place, uint64_t entry) = 0;
   // Of the call that began last and has not ended: its instructions, callees included.
   virtual void end_call(uint64_t time, uint64_t insns) = 0;
+  // Another thread runs from now on (the stream of a cpu); every call has ended.
+  virtual void left_thread() {}
   virtual void lost(uint64_t, const decode::Stamp&, const decode::Loss&) {}
   // False stops the decoder.
   [[nodiscard]] virtual bool wants_more() const { return true; }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -88,24 +89,57 @@ class Code {
   size_t next_ = 0;
 };
 
+// The programs of one stream, each with its code: whose instructions run now.
+class Programs {
+ public:
+  Programs(pt_image_section_cache* cache, std::span<const decode::Turn> turns) : cache_(cache), turns_(turns) { take(0); }
+  [[nodiscard]] const decode::Turn& turn() const { return turns_[at_]; }
+  [[nodiscard]] pt_image* image() const { return code_->image(); }
+  // When turn() or the code of image() changes next.
+  [[nodiscard]] uint64_t next_change() const {
+    const uint64_t next_turn = at_ + 1 < turns_.size() ? turns_[at_ + 1].time : ~uint64_t{0};
+    return std::min(next_turn, code_->next_change());
+  }
+  // `enabled`: the trace was off until now.
+  void advance(uint64_t time, bool enabled) {
+    size_t to = at_;
+    while (to + 1 < turns_.size() && (enabled ? turns_[to + 1].time : turns_[to + 1].sure) <= time) ++to;
+    if (to != at_) take(to);
+    code_->advance(time);
+  }
+
+ private:
+  void take(size_t turn) {
+    at_ = turn;
+    auto& code = known_[turns_[turn].images];
+    if (code == nullptr) code = std::make_unique<Code>(cache_, *turns_[turn].images);
+    code_ = code.get();
+  }
+
+  pt_image_section_cache* cache_;
+  std::span<const decode::Turn> turns_;
+  size_t at_ = 0;
+  std::map<const decode::ImageTimeline*, std::unique_ptr<Code>> known_;
+  Code* code_ = nullptr;
+};
+
 // One pass over one stream. A block is held back until what follows tells where it went.
 class Walk {
  public:
   Walk(const TraceFacts& facts, pt_image_section_cache* cache, InsnCache& insns, const capture::AuxStream& stream,
-       std::span<const std::byte> trace, const decode::ImageTimeline& images, decode::ItemSink& sink)
-      : facts_(facts), cache_(cache), insns_(insns), trace_(trace), code_(cache, images), sink_(sink) {
-    stamp_.pid = stream.pid;
-    stamp_.tid = stream.tid;
+       std::span<const std::byte> trace, std::span<const decode::Turn> turns, decode::ItemSink& sink)
+      : facts_(facts), cache_(cache), insns_(insns), trace_(trace), programs_(cache, turns), sink_(sink) {
     stamp_.cpu = stream.cpu;
+    set_turn();
     const pt_config config = make_config(facts, trace);
     decoder_.reset(pt_blk_alloc_decoder(&config));
-    next_change_ = code_.next_change();
+    next_change_ = programs_.next_change();
   }
 
   Result<> run() {
     if (trace_.empty()) return {};
     if (decoder_ == nullptr) return fail("cannot decode: libipt refused its configuration");
-    pt_blk_set_image(decoder_.get(), code_.image());
+    pt_blk_set_image(decoder_.get(), programs_.image());
     std::optional<uint64_t> psb = next_psb(0);
     if (!psb && !trace_.empty()) lose(0, trace_.size(), "no PSB packet: nothing to start from");
     while (psb && go_) {
@@ -171,8 +205,16 @@ class Walk {
     if (e.has_tsc == 0) return;
     stamp_.time = facts_.perf_time(e.tsc);
     if (stamp_.time < next_change_) return;
-    code_.advance(stamp_.time);
-    next_change_ = code_.next_change();
+    programs_.advance(stamp_.time, e.type == ptev_enabled);
+    next_change_ = programs_.next_change();
+    set_turn();
+    pt_blk_set_image(decoder_.get(), programs_.image());
+  }
+
+  void set_turn() {
+    stamp_.turn = &programs_.turn();
+    stamp_.pid = stamp_.turn->pid;
+    stamp_.tid = stamp_.turn->tid;
   }
 
   void on_event(const pt_event& e) {
@@ -254,7 +296,7 @@ class Walk {
   pt_image_section_cache* cache_;
   InsnCache& insns_;
   std::span<const std::byte> trace_;
-  Code code_;
+  Programs programs_;
   decode::ItemSink& sink_;
   std::unique_ptr<pt_block_decoder, BlockDecoderEnd> decoder_;
   Stamp stamp_;
@@ -264,60 +306,17 @@ class Walk {
 };
 
 const char* name_of(const pt_packet& p) {
-  switch (p.type) {
-    case ppt_pad:
-      return "pad";
-    case ppt_psb:
-      return "psb";
-    case ppt_psbend:
-      return "psbend";
-    case ppt_fup:
-      return "fup";
-    case ppt_tip:
-      return "tip";
-    case ppt_tip_pge:
-      return "tip.pge";
-    case ppt_tip_pgd:
-      return "tip.pgd";
-    case ppt_tnt_8:
-      return "tnt.8";
-    case ppt_tnt_64:
-      return "tnt.64";
-    case ppt_mode:
-      return p.payload.mode.leaf == pt_mol_exec ? "mode.exec" : "mode.tsx";
-    case ppt_pip:
-      return "pip";
-    case ppt_vmcs:
-      return "vmcs";
-    case ppt_cbr:
-      return "cbr";
-    case ppt_tsc:
-      return "tsc";
-    case ppt_tma:
-      return "tma";
-    case ppt_mtc:
-      return "mtc";
-    case ppt_cyc:
-      return "cyc";
-    case ppt_stop:
-      return "stop";
-    case ppt_ovf:
-      return "ovf";
-    case ppt_mnt:
-      return "mnt";
-    case ppt_exstop:
-      return "exstop";
-    case ppt_mwait:
-      return "mwait";
-    case ppt_pwre:
-      return "pwre";
-    case ppt_pwrx:
-      return "pwrx";
-    case ppt_ptw:
-      return "ptw";
-    default:
-      return "unknown";
-  }
+  if (p.type == ppt_mode) return p.payload.mode.leaf == pt_mol_exec ? "mode.exec" : "mode.tsx";
+  static constexpr std::pair<pt_packet_type, const char*> kNames[] = {
+      {ppt_pad, "pad"},       {ppt_psb, "psb"},         {ppt_psbend, "psbend"},   {ppt_fup, "fup"},
+      {ppt_tip, "tip"},       {ppt_tip_pge, "tip.pge"}, {ppt_tip_pgd, "tip.pgd"}, {ppt_tnt_8, "tnt.8"},
+      {ppt_tnt_64, "tnt.64"}, {ppt_pip, "pip"},         {ppt_vmcs, "vmcs"},       {ppt_cbr, "cbr"},
+      {ppt_tsc, "tsc"},       {ppt_tma, "tma"},         {ppt_mtc, "mtc"},         {ppt_cyc, "cyc"},
+      {ppt_stop, "stop"},     {ppt_ovf, "ovf"},         {ppt_mnt, "mnt"},         {ppt_exstop, "exstop"},
+      {ppt_mwait, "mwait"},   {ppt_pwre, "pwre"},       {ppt_pwrx, "pwrx"},       {ppt_ptw, "ptw"}};
+  for (const auto& [type, name] : kNames)
+    if (type == p.type) return name;
+  return "unknown";
 }
 
 std::string ip_text(const pt_packet_ip& p) {
@@ -381,9 +380,10 @@ class PtDecoder final : public decode::Decoder {
     pt_iscache_set_limit(cache_.get(), uint64_t{1} << 40);
   }
 
-  Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, const decode::ImageTimeline& images,
+  Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, std::span<const decode::Turn> turns,
                   decode::ItemSink& sink) override {
-    return Walk(facts_, cache_.get(), insns_, stream, trace, images, sink).run();
+    TRACECTL_CHECK(!turns.empty(), "a stream without a program");
+    return Walk(facts_, cache_.get(), insns_, stream, trace, turns, sink).run();
   }
 
   Result<> packets(std::span<const std::byte> trace, const std::function<bool(const decode::PacketText&)>& fn) override {

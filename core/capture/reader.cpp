@@ -91,6 +91,8 @@ void Reader::Impl::add_fragment(const RawRecord& raw, std::map<uint32_t, size_t>
     stream.idx = record->idx;
     stream.tid = static_cast<int32_t>(record->tid);
     stream.cpu = static_cast<int32_t>(record->cpu);
+    stream.follows_tasks = stream.cpu >= 0 && stream.tid >= 0;
+    if (stream.follows_tasks) stream.tid = -1;  // it names the first of them
     streams.push_back(std::move(stream));
   }
   if (raw.payload == 0) return;

@@ -56,12 +56,15 @@ struct AuxFragment {
 };
 
 // All trace of one AUX buffer: one thread (cpu == -1) or one cpu (tid == -1).
+// `follows_tasks`: a cpu's buffer that only certain threads write into, each by an event of its
+// own (`perf record CMD`).
 // Fragments are in stream order. `gaps`: bytes missing between fragments.
 struct AuxStream {
   uint32_t idx = 0;
   int32_t pid = -1, tid = -1, cpu = -1;
   uint64_t size = 0;  // sum of fragments, bytes
   uint64_t gaps = 0;
+  bool follows_tasks = false;
   std::vector<AuxFragment> fragments;
   std::vector<uint64_t> cuts;  // stream positions behind which trace is missing: the buffer was full (TRUNCATED)
 };

@@ -44,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto decoder = intel_pt::make_decoder({1, {8, 0, 1, 0, 1}}, (data[0] & 1) != 0 ? "GenuineIntel,6,85,4" : "",
                                               (data[0] & 2) != 0 ? 0x2e02u : 0u);
   Counter sink;
-  (void)decoder->decode({}, trace, images, sink);
+  const decode::Turn turn{0, 0, 1, 1, &images};
+  (void)decoder->decode({}, trace, {&turn, 1}, sink);
   (void)decoder->start_time(trace);
   size_t packets = 0;
   (void)decoder->packets(trace, [&](const decode::PacketText& p) { return !p.name.empty() && ++packets < 20000; });

@@ -130,7 +130,7 @@ Log decode_all(std::span<const std::byte> trace, const ImageTimeline& images, co
                const std::string& cpuid = {}, uint64_t config = 0) {
   Log log;
   const auto decoder = intel_pt::make_decoder(info, cpuid, config);
-  REQUIRE(decoder->decode({}, trace, images, log));
+  REQUIRE(decoder->decode({}, trace, std::vector<Turn>{{0, 0, 1, 1, &images}}, log));
   return log;
 }
 
@@ -278,7 +278,8 @@ TEST_CASE("a sink that has enough stops the decoder") {
   for (int i = 0; i < 10; ++i) pass(t, 200 + static_cast<uint64_t>(i), "!");
   Log log;
   log.stop_after = 3;
-  REQUIRE(intel_pt::make_decoder(emulated_info(), "")->decode({}, t.bytes(), test_image(), log));
+  const ImageTimeline images = test_image();
+  REQUIRE(intel_pt::make_decoder(emulated_info(), "")->decode({}, t.bytes(), std::vector<Turn>{{0, 0, 1, 1, &images}}, log));
   CHECK(log.blocks.size() == 3);
 }
 
