@@ -37,9 +37,9 @@ def repeats(bench, out):
     counts = [len(perf_instructions(bench, path(out, name))) for name in ONCE]
     need(400 < counts[0] < 4000, f"{counts[0]} instructions in one newuname(2)")
     equal("instructions each time", counts, counts[:1] * len(ONCE))
-    # In a longer run an interrupt may fall into a call.
+    # bash calls it once too; in a longer run an interrupt may fall into a call.
     many = len(perf_instructions(bench, path(out, "many")))
-    need(0.9 < many / (MANY * counts[0]) < 1.5, f"{MANY} calls have {many} instructions, one has {counts[0]}")
+    need(1 <= many / (MANY * counts[0]) < 1.2, f"{MANY} calls have {many} instructions, one has {counts[0]}")
     return f"{counts[0]} instructions, {MANY} times: {many}"
 
 
