@@ -11,6 +11,7 @@
 
 #include "cli/doctor_checks.hpp"
 #include "cli/glob.hpp"
+#include "core/loaded_files.hpp"
 #include "core/run_tool.hpp"
 #include "decode/symbols.hpp"
 #include "triggers/syscalls.hpp"
@@ -18,18 +19,6 @@
 
 namespace tracectl::cli {
 namespace {
-
-// What the dynamic loader would map, asked from the loader itself: "name => /path (0x...)".
-std::vector<std::string> libraries_of(const std::string& program) {
-  std::vector<std::string> out;
-  std::istringstream lines(output_of({find_in_path("ldd"), program}));
-  for (std::string line; std::getline(lines, line);) {
-    const auto from = line.find('/');
-    const auto to = line.rfind(" (0x");
-    if (from != std::string::npos && to != std::string::npos && to > from) out.push_back(line.substr(from, to - from));
-  }
-  return out;
-}
 
 std::string syscall_detail(const SyscallInfo& s, bool exit) {
   if (exit) return "ret";
@@ -82,7 +71,7 @@ Listing list_tracepoints(const HostFacts& facts, const std::string& pattern) {
 }
 
 Result<Listing> list_symbols(const std::string& program, const std::string& pattern) {
-  // Canonical: ldd would read a name under /proc/self as its own.
+  // Canonical: the loader would read a name under /proc/self as its own.
   std::error_code ec;
   const std::string path = std::filesystem::canonical(find_in_path(program), ec);
   if (ec) return fail("cannot find the program " + program, "name a file, or a command in PATH");
@@ -90,7 +79,7 @@ Result<Listing> list_symbols(const std::string& program, const std::string& patt
   if (!main) return tl::unexpected<Error>(main.error());
   Listing out;
   add_symbols(out, *main, path, pattern);
-  for (const auto& library : libraries_of(path)) {
+  for (const auto& library : loaded_files(path)) {
     const auto symbols = decode::Symbols::open(library);
     if (symbols)
       add_symbols(out, *symbols, library, pattern);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // tracectl check: the resolved plan, or everything that is wrong with it. Runs nothing.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "cli/plan_options.hpp"
 #include "config/print.hpp"
+#include "core/loaded_files.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -21,10 +23,24 @@ struct CheckOptions {
   bool json = false;
 };
 
+// Where the triggers' objects are: the program itself, or what its loader would map. perf probe wants paths.
+void find_objects(const ProgramFacts& program, ResolvedPlan& plan) {
+  std::error_code ec;
+  const std::string& file = program.interpreter.empty() ? program.path : program.interpreter;
+  if (file.empty()) return;
+  std::vector<std::string> files = {std::filesystem::canonical(file, ec).string()};
+  if (ec) return;
+  for (auto& loaded : loaded_files(files[0])) files.push_back(std::move(loaded));
+  for (const ResolvedTrigger& t : plan.triggers)
+    for (const std::string& path : files)
+      if (std::filesystem::path(path).filename() == t.where.object) plan.object_paths.emplace(t.where.object, path);
+}
+
 int run_check(const CheckOptions& options) {
   auto loaded = load_plan(options.plan);
   if (!loaded) return report_error(loaded.error());
   if (loaded->command_error) return report_error(*loaded->command_error);
+  find_objects(loaded->program, loaded->plan);
   const std::string text =
       options.json ? print_plan_json(loaded->plan, loaded->host) : print_plan(loaded->plan, loaded->host);
   std::fputs(text.c_str(), stdout);

@@ -4,6 +4,8 @@
 //          perf-intel-pt(1), "Pause or Resume Tracing".
 #include <fmt/format.h>
 
+#include <set>
+
 #include "config/print.hpp"
 #include "core/units.hpp"
 #include "triggers/trigger_kinds.hpp"
@@ -108,16 +110,33 @@ const char* modifier(Scope scope) { return scope == Scope::user ? "u" : scope ==
 std::string probe_name(size_t index) { return fmt::format("tracectl:t{}", index); }
 bool is_return(const ResolvedTrigger& t) { return t.kind == TriggerKind::uretprobe || t.kind == TriggerKind::kretprobe; }
 
-void add_probe(const ResolvedTrigger& t, size_t index, PerfLine* out) {
-  const bool user = t.kind == TriggerKind::uprobe || t.kind == TriggerKind::uretprobe;
+bool is_user_probe(const ResolvedTrigger& t) { return t.kind == TriggerKind::uprobe || t.kind == TriggerKind::uretprobe; }
+
+// perf probe takes a path; "libc.so.6" would be a file of the current directory.
+std::string object_path(const ResolvedPlan& plan, const std::string& object) {
+  const auto known = plan.object_paths.find(object);
+  return known == plan.object_paths.end() ? object : known->second;
+}
+
+void add_missing_paths(const ResolvedPlan& plan, PerfLine* out) {
+  std::set<std::string> missing;
+  for (const ResolvedTrigger& t : plan.triggers)
+    if (is_user_probe(t) && object_path(plan, t.where.object).find('/') == std::string::npos) missing.insert(t.where.object);
+  for (const std::string& object : missing)
+    out->reasons.push_back(fmt::format(
+        "perf probe -x wants the path of {}: {}", object,
+        plan.command.empty() ? "give the command too, and it is filled in" : "the command does not load it at its start"));
+}
+
+void add_probe(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index, PerfLine* out) {
   const std::string offset = t.where.offset == 0 ? "" : fmt::format("+{}", t.where.offset);
   out->lines.push_back(fmt::format(
-      "perf probe {}{}", user ? "-x " + shell_quoted(t.where.object) + " " : "",
+      "perf probe {}{}", is_user_probe(t) ? "-x " + shell_quoted(object_path(plan, t.where.object)) + " " : "",
       shell_quoted(fmt::format("{}={}{}{}", probe_name(index), t.where.symbol, offset, is_return(t) ? "%return" : ""))));
 }
 
 // The `-e` text of one trigger without its action; "" when perf cannot say it.
-std::string event_text(const ResolvedTrigger& t, size_t index, PerfLine* out) {
+std::string event_text(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index, PerfLine* out) {
   switch (t.kind) {
     case TriggerKind::tracepoint:
       return t.tp_group + ":" + t.tp_name;
@@ -131,7 +150,7 @@ std::string event_text(const ResolvedTrigger& t, size_t index, PerfLine* out) {
       out->reasons.push_back(fmt::format("{}: perf takes a breakpoint's address, not its name", t.on));
       return "";
     default:
-      add_probe(t, index, out);
+      add_probe(plan, t, index, out);
       return probe_name(index) + (is_return(t) ? "__return" : "");
   }
 }
@@ -188,7 +207,7 @@ PerfLine perf_line(const ResolvedPlan& plan) {
   line += " " + leader_text(plan);
   for (size_t i = 0; i < plan.triggers.size(); ++i) {
     const ResolvedTrigger& t = plan.triggers[i];
-    std::string event = event_text(t, i, &out);
+    std::string event = event_text(plan, t, i, &out);
     const char* action = t.action == Action::resume ? "resume" : "pause";
     const std::string period = t.kind == TriggerKind::event ? fmt::format("period={},", t.period) : "";
     const std::string join = !event.empty() && event.back() == '/' ? "," : "/";
@@ -203,6 +222,7 @@ PerfLine perf_line(const ResolvedPlan& plan) {
     out.lines.clear();
     return out;
   }
+  add_missing_paths(plan, &out);
   if (plan.limits.duration) out.reasons.emplace_back("limits.duration: put timeout(1) before perf");
   out.lines.push_back(std::move(line));
   return out;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -117,6 +118,8 @@ struct ResolvedPlan {
   Limits limits;
   std::vector<ResolvedTrigger> triggers;
   std::vector<ResolvedWindow> windows;
+  // Paths of the triggers' objects ("libc.so.6"), those that the command loads; only `check` asks for them.
+  std::map<std::string, std::string> object_paths;
   std::vector<std::string> notes;  // what `check` explains: defaults chosen, options without effect here
 };
 

@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# usage: boot.sh INSTRUMENT SCRIPT OUT: boots the guest of INSTRUMENT (qemu-system-x86_64, bios/, vmlinuz,
+# guest.cpio.xz), runs SCRIPT in its /out as root and unpacks what that leaves into OUT. The console goes to stdout.
+# TREE=DIR          is laid over the guest's root
+# CPUS=1 MEMORY=1024 (MiB) OUT_SIZE=512 (MiB) TIMEOUT=300 (s) MORE_QEMU="options" APPEND="kernel words"
+# ICOUNT=1          virtual time follows the instructions executed: the same in every run; for one cpu
+set -eu
+instrument=$1 script=$2 out=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Skylake without what TCG cannot do or a trace does not need.
+cpu=Skylake-Server-v1,+intel-pt,+invtsc,-pcid,-invpcid,-hle,-rtm,-avx512f,-avx512dq,-avx512bw,-avx512cd,-avx512vl
+cpu=$cpu,-spec-ctrl,-xsavec,-x2apic,-tsc-deadline
+# vdso=0: a decoder on another computer would read its own vdso.
+append="console=ttyS0 rdinit=/init tsc=reliable nmi_watchdog=0 mitigations=off vdso=0 panic=-1 quiet loglevel=5"
+thread=multi icount=
+[ -z "${ICOUNT:-}" ] || { thread=single icount="-icount shift=3,sleep=off"; }
+
+cp "$script" "$work/in"
+truncate -s %512 "$work/in" # a disk has whole sectors
+truncate -s +512 "$work/in"
+truncate -s "${OUT_SIZE:-512}M" "$work/out"
+xz -dc "$instrument/guest.cpio.xz" >"$work/initrd"
+[ -z "${TREE:-}" ] || (cd "$TREE" && find . | cpio -o -H newc --quiet -R 0:0) >>"$work/initrd"
+
+status=0
+# shellcheck disable=SC2086
+timeout "${TIMEOUT:-300}" "$instrument/qemu-system-x86_64" -L "$instrument/bios" -M pc -accel tcg,thread=$thread \
+  -cpu "$cpu" -smp "${CPUS:-1}" -m "${MEMORY:-1024}" -nodefaults -display none -vga none -serial stdio -no-reboot \
+  -kernel "$instrument/vmlinuz" -initrd "$work/initrd" -append "$append ${APPEND:-}" \
+  -drive file="$work/in",format=raw,if=none,id=in,readonly=on -device virtio-blk-pci,drive=in \
+  -drive file="$work/out",format=raw,if=none,id=out,cache=unsafe -device virtio-blk-pci,drive=out \
+  $icount ${MORE_QEMU:-} </dev/null || status=$?
+mkdir -p "$out"
+tar xf "$work/out" -C "$out" 2>/dev/null || echo "boot.sh: the guest left no files" >&2
+exit $status

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""A guest whose cpu has Intel PT: finds the instrument, lays files over the guest's root, boots, gives what it left.
+
+    tree = Tree(bench); tree.tracectl(); tree.program(path); out = boot(tree, script, cpus=1, icount=True)
+
+A test has one boot (`prepare`) and checks of what it left; every check that fails is told."""
+import argparse
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(HERE, "..", "emulated"))
+from common import SKIP, Bench, Failure, equal, need  # noqa: E402 (its folder is known only now)
+
+PARTS = ("qemu-system-x86_64", "bios", "vmlinuz", "guest.cpio.xz")
+INSIDE = "/opt/tracectl"  # where tracectl and its libraries are in the guest
+LOADER = "ld-linux-x86-64.so.2"
+
+
+OLD_ATTR, ID_SECTION = 128, 16  # bytes: perf_event_attr of perf 6.1, and the perf_file_section behind each
+
+
+class Skipped(Exception):
+    pass
+
+
+def skip_unless(condition, words):
+    if not condition:
+        raise Skipped(words)
+
+
+def find_instrument():
+    """The folder with the four parts: our own build, else the shared one."""
+    shared = os.environ.get("TRACECTL_SHARED") or os.path.join(ROOT, "..", "shared")
+    for folder in (os.path.join(ROOT, "build", "guest"), os.path.join(shared, "instruments", "qemu-intel-pt", "prebuilt")):
+        if all(os.path.exists(os.path.join(folder, part)) for part in PARTS):
+            return os.path.abspath(folder)
+    raise Skipped("no QEMU with Intel PT: neither in build/guest (./dev guest builds it) nor below $TRACECTL_SHARED")
+
+
+def check_instrument(folder):
+    skip_unless(shutil.which("cpio") and shutil.which("xz"), "cpio and xz are needed (apt-get install cpio xz-utils)")
+    qemu = subprocess.run([os.path.join(folder, PARTS[0]), "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+    skip_unless(qemu.returncode == 0, f"{folder}/{PARTS[0]} does not start (apt-get install libglib2.0-0 libfdt1): "
+                                      f"{qemu.stdout.decode(errors='replace').strip()[-300:]}")
+
+
+def libraries(program):
+    """Every file that the host's loader maps for it, the loader too."""
+    text = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=True).stdout.decode()
+    need("not found" not in text, f"{program} lacks a library:\n{text}")
+    return [os.path.realpath(path) if LOADER in path else path for path in re.findall(r"(/\S+) \(0x", text)]
+
+
+class Tree:
+    """Files for the guest, below one folder of the host."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.root = bench.path("tree")
+        self.add(os.path.join(HERE, "guest-init"), "/init", 0o755)
+
+    def add(self, source, inside, mode=None):
+        target = self.root + inside
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy(source, target)
+        if mode:
+            os.chmod(target, mode)
+
+    def text(self, inside, text, mode=0o644):
+        target = self.root + inside
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(target, mode)
+
+    def tracectl(self):
+        """The program under test, with the host's C library and the loader that belongs to it: the guest has others."""
+        self.add(self.bench.tracectl, f"{INSIDE}/bin/tracectl")
+        subprocess.run(["strip", "-g", f"{self.root}{INSIDE}/bin/tracectl"], check=True)  # most of its size
+        for path in libraries(self.bench.tracectl):
+            name = LOADER if os.path.basename(path).startswith("ld-") else os.path.basename(path)
+            self.add(path, f"{INSIDE}/lib/{name}")
+        self.text("/usr/bin/tracectl", "#!/bin/sh\n" f"exec {INSIDE}/lib/{LOADER} --argv0 tracectl --library-path {INSIDE}/lib "
+                                       f"{INSIDE}/bin/tracectl \"$@\"\n", 0o755)
+
+    def program(self, path):
+        """At the same path as on the host, where decoders look for it afterwards."""
+        self.add(path, path)
+        return path
+
+    def plans(self):
+        """examples/ as /plans; the names without .toml."""
+        names = sorted(n[:-5] for n in os.listdir(os.path.join(ROOT, "examples")) if n.endswith(".toml"))
+        for name in names:
+            self.add(os.path.join(ROOT, "examples", name + ".toml"), f"/plans/{name}.toml")
+        return names
+
+
+def boot(tree, script, cpus=1, icount=True, timeout=170):
+    """Boots with the tree laid over the guest's root and runs the script (text) there; the folder of what it left.
+    icount: time follows the instructions, so that two boots are alike; one cpu only."""
+    need(cpus == 1 or not icount, "icount is for one cpu")
+    bench = tree.bench
+    out = bench.path("out")
+    with open(bench.path("script"), "w", encoding="utf-8") as file:
+        file.write(script)
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TREE": tree.root, "CPUS": str(cpus), "TIMEOUT": str(timeout),
+           "ICOUNT": "1" if icount else ""}
+    done = subprocess.run(["sh", os.path.join(HERE, "boot.sh"), find_instrument(), bench.path("script"), out], env=env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    console = done.stdout.decode(errors="replace")
+    with open(bench.path("console"), "w", encoding="utf-8") as file:
+        file.write(console)
+    end = re.search(r"=== script ends with (\d+)", console)
+    need(done.returncode == 0 and end, f"the guest did not run its script (status {done.returncode}):\n{console[-3000:]}")
+    equal("status of the guest's script", int(end[1]), 0)
+    return out
+
+
+def read(out, name):
+    with open(os.path.join(out, name), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+# --- perf on the host ---
+
+def need_perf(bench):
+    found = shutil.which("perf") and bench.run(["perf", "version"]).returncode == 0
+    skip_unless(found, "perf is not installed (apt-get install linux-perf)")
+
+
+def readable_by_old_perf(capture):
+    """Rewrites the header of a capture by a newer perf in place: perf 6.1 reads no perf_event_attr longer than its own
+    (128 bytes), though what a newer one adds says nothing to a decoder. Everything else stays as recorded."""
+    data = os.path.join(capture, "data") if os.path.isdir(capture) else capture
+    with open(data, "r+b") as file:
+        head = file.read(40)
+        size, at, length = struct.unpack_from("<16xQQQ", head)
+        if size <= OLD_ATTR + ID_SECTION:
+            return capture
+        file.seek(at)
+        table = file.read(length)
+        entries = [table[i:i + size] for i in range(0, length, size)]
+        file.seek(at)
+        for entry in entries:
+            attr = entry[:4] + struct.pack("<I", OLD_ATTR) + entry[8:OLD_ATTR]
+            file.write(attr + entry[-ID_SECTION:])
+        file.seek(16)
+        file.write(struct.pack("<QQQ", OLD_ATTR + ID_SECTION, at, len(entries) * (OLD_ATTR + ID_SECTION)))
+    return capture
+
+
+def perf_script(bench, capture, *options):
+    done = bench.run(["perf", "script", "-i", readable_by_old_perf(capture), *options])
+    need(done.returncode == 0, f"perf script {capture}: status {done.returncode}: "
+                               f"{done.stderr.decode(errors='replace')[-500:]}")
+    return done
+
+
+def perf_errors(bench, capture):
+    """How many errors perf's decoder meets."""
+    done = perf_script(bench, capture, "--itrace=e")
+    return done.stdout.count(b" error type ") + done.stderr.count(b" error type ")
+
+
+def perf_instructions(bench, capture, fields="ip"):
+    """The chosen fields of each instruction."""
+    done = perf_script(bench, capture, "--itrace=i0ns", "-F", f"event,{fields}")
+    out = []
+    for line in done.stdout.decode(errors="replace").splitlines():
+        event, _, rest = line.strip().partition(" ")
+        if event.startswith("instructions"):
+            out.append(rest.strip())
+    return out
+
+
+# --- the frame of a test ---
+
+def options_of():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--keep", action="store_true", help="leave the scratch directory")
+    parser.add_argument("--out", help="check what an earlier boot left in this folder, without booting")
+    return parser.parse_args()
+
+
+def run_checks(bench, out, checks):
+    failed = 0
+    for check in checks:
+        try:
+            words = check(bench, out)
+            print(f"{check.__name__}: ok{f' ({words})' if words else ''}", flush=True)
+        except Skipped as why:
+            print(f"{check.__name__}: skipped: {why}", flush=True)
+        except (Failure, subprocess.TimeoutExpired, OSError, KeyError, IndexError, ValueError) as why:
+            failed += 1
+            print(f"{check.__name__}: FAILED: {why}", flush=True)
+            if not isinstance(why, Failure):
+                traceback.print_exc(file=sys.stdout)
+    return failed
+
+
+def main(prepare, checks):
+    """prepare(bench) -> the folder that the guest left; checks: functions of (bench, that folder)."""
+    options = options_of()
+    bench = Bench(options.build, "none")
+    try:
+        instrument = find_instrument()
+        check_instrument(instrument)
+        print(f"instrument: {instrument}", flush=True)
+        status = 1 if run_checks(bench, options.out or prepare(bench), checks) else 0
+    except Skipped as why:
+        print(f"skipped: {why}")
+        status = SKIP
+    except Failure as why:
+        print(f"FAILED: {why}")
+        status = 1
+    finally:
+        if options.keep:
+            print("  in", bench.scratch)
+        else:
+            shutil.rmtree(bench.scratch, ignore_errors=True)
+    sys.exit(status)
