@@ -171,6 +171,12 @@ void resolve_intel_pt(ResolveContext& c) {
   out.psb_period = resolve_period(c, in.psb_period, "psb_period", "psb_periods", true);
   if (!in.psb_period) c.note("psb_period = 0: a PSB every 2KiB, so that short windows can be decoded");
   if (c.emulated()) return;
+  // The kernel's returns do not nest as its calls do once another task runs: libipt loses its way in
+  // compressed ones (docs/design/kernel-code.md).
+  if (c.out.scope != Scope::user && !in.noretcomp) {
+    out.noretcomp = true;
+    c.note("noretcomp = true: returns of kernel code are written out, so that every decoder follows them");
+  }
   if (out.mtc_period != 0 && !out.mtc)
     c.diagnostics.warning(in.mtc_period.at, "mtc_period has no effect without mtc = true");
   if (out.cyc_thresh != 0 && !out.cyc)

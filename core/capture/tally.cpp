@@ -15,8 +15,10 @@ void tally(uint32_t type, std::span<const std::byte> body, LossTotals& loss) {
     const auto aux = perf::parse_aux(body);
     if (!aux) return;
     loss[LossKind::truncated] += (aux->flags & perf::kAuxFlagTruncated) != 0;
-    loss[LossKind::overwritten] += (aux->flags & perf::kAuxFlagOverwrite) != 0;
-    loss[LossKind::partial] += (aux->flags & perf::kAuxFlagPartial) != 0;
+    // A ring of the kernel's always has OVERWRITE: that alone is its mode, and no loss.
+    const bool partial = (aux->flags & perf::kAuxFlagPartial) != 0, ring = (aux->flags & perf::kAuxFlagOverwrite) != 0;
+    loss[LossKind::overwritten] += partial && ring;
+    loss[LossKind::partial] += partial && !ring;
     loss[LossKind::collision] += (aux->flags & perf::kAuxFlagCollision) != 0;
   } else if (tells_loss(type)) {
     loss[LossKind::lost_records] += perf::parse_lost(type, body).value_or(0);

@@ -95,6 +95,15 @@ inline size_t build_mmap2(void* out, size_t cap, const SampleId& sid, const Mapp
   return r.finish(PERF_RECORD_MMAP2, static_cast<uint16_t>(PERF_RECORD_MISC_USER | (size ? kMiscMmapBuildId : 0)));
 }
 
+// MMAP of kernel code, of no process: the first one tells perf where the kernel is.
+inline size_t build_kernel_mmap(void* out, size_t cap, const SampleId& sid, uint64_t address, uint64_t length,
+                                uint64_t file_offset, const char* name) {
+  detail::RecordOut r(out, cap);
+  constexpr uint32_t kNobody = ~0u;
+  r.put(kNobody), r.put(uint32_t{0}), r.put(address), r.put(length), r.put(file_offset), r.text(name), r.put(sid);
+  return r.finish(PERF_RECORD_MMAP, PERF_RECORD_MISC_KERNEL);
+}
+
 // FORK and EXIT: the new (or ending) thread, its parent, the time.
 inline size_t build_task(void* out, size_t cap, const SampleId& sid, uint32_t type, uint32_t pid, uint32_t ppid,
                          uint32_t tid, uint32_t ptid) {

@@ -136,12 +136,15 @@ Result<> Group::act(Action action) {
   attr.type = PERF_TYPE_SOFTWARE;
   attr.config = PERF_COUNT_SW_CPU_CLOCK;
   attr.sample_period = kActPeriod;
-  attr.inherit = placing_.inherit ? 1 : 0;
+  attr.disabled = 1;
   attr.exclude_kernel = shared_->plan.scope == Scope::user ? 1 : 0;
   perf::set_aux_action(attr, action == Action::resume ? perf::kAuxResume : perf::kAuxPause);
   auto opened = perf::event_open(attr, tid_, cpu_, leader_.get());
   if (opened.error != 0) return tl::unexpected<Error>(refused(opened.error, {.step = Step::enable}));
   actor_ = std::move(opened.fd);
+  // Once: it goes off by itself behind its first hit.
+  if (ioctl(actor_.get(), PERF_EVENT_IOC_REFRESH, 1) != 0)
+    return tl::unexpected<Error>(refused(errno, {.step = Step::enable}));
   return {};
 }
 

@@ -61,8 +61,8 @@ class Group {
   // Starts the group (it may already be: then nothing happens); also after a full buffer.
   Result<> enable();
   void disable();
-  // Pauses or resumes the leader from outside: a member that acts within microseconds of the thread's
-  // time, and is closed at the next call.
+  // Pauses or resumes the leader from outside: a member that acts once, within microseconds of
+  // the thread's time.
   Result<> act(Action action);
   // mode = ring: the area, and where the newest byte is. While the group is disabled.
   [[nodiscard]] std::span<const std::byte> aux_area() const;

@@ -7,12 +7,15 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
 
+#include "core/capture/kernel_image.hpp"
+#include "core/perf/record_build.hpp"
 #include "machines/child_signals.hpp"
 #include "machines/kernel/clock.hpp"
 #include "machines/kernel/places.hpp"
@@ -64,6 +67,7 @@ class Recorder {
  private:
   TraceeEvents events();
   Result<> open_command();
+  Result<> keep_kernel();
   void began(pid_t pid, pid_t tid);
   void replaced(pid_t pid, pid_t former);
   void loaded(pid_t pid);
@@ -160,6 +164,21 @@ Result<> Recorder::open_command() {
   return threads_.begin(command_, command_, fixed_places(shared_.plan), true);
 }
 
+// The kernel's code as it is now, with the probes in it that were just opened.
+Result<> Recorder::keep_kernel() {
+  const auto image = capture::copy_kernel_image(writer_.directory());
+  if (!image) return tl::unexpected<Error>(image.error());
+  perf::SampleId sid;
+  sid.id = threads_.sideband_id();
+  alignas(8) std::array<char, 4096> record{};
+  for (const auto& m : image->mappings) {
+    const size_t size =
+        perf::build_kernel_mmap(record.data(), record.size(), sid, m.address, m.size, m.file_offset, m.name.c_str());
+    if (auto done = writer_.records(std::as_bytes(std::span(record)).first(size)); !done) return done;
+  }
+  return {};
+}
+
 void Recorder::watch_signals() {
   pass_signals(session_, command_);
   session_.on_signal(SIGCHLD, [this] {
@@ -198,6 +217,8 @@ Result<RunOutcome> Recorder::run() {
   allow_many_descriptors();
   watch_signals();
   if (auto r = open_command(); !r) return tl::unexpected<Error>(r.error());
+  if (shared_.plan.scope != Scope::user)
+    if (auto r = keep_kernel(); !r) return tl::unexpected<Error>(r.error());
   tracees_.go();
   tracees_.collect();
   auto result = session_.run();

@@ -6,8 +6,8 @@
 namespace tracectl::kernel {
 namespace {
 
-constexpr size_t kKnown = 256;  // bytes: with a time stamp in them, they stand nowhere else
-constexpr size_t kFewest = 32;  // fewer may repeat
+constexpr size_t kKnown = 256;     // bytes: with a time stamp in them, they stand nowhere else
+constexpr size_t kFewest = 32;     // fewer may repeat
 constexpr uint64_t kApart = 4096;  // pieces that do not follow each other are no neighbours in the stream
 
 using Bytes = std::span<const std::byte>;

@@ -135,23 +135,25 @@ Result<> Threads::place(int32_t pid, const std::vector<Place>& places) {
   return {};
 }
 
-void Threads::keep(Running& r, uint64_t most) {
+bool Threads::keep(Running& r, uint64_t most) {
   const auto content = r.ring.newest(r.group.aux_area(), r.group.aux_head(), most);
-  if (content.size() == 0) return;
+  if (content.size() == 0) return false;
   auto done = writer_.aux(r.facts.idx, r.facts.tid, -1, content.offset, content.a, content.b);
   if (!done && failed_) failed_ = done;
   r.facts.bytes += content.size();
   ++r.facts.snapshots;
+  return true;
 }
 
 void Threads::keep_asked() {
   for (auto& [tid, r] : running_) {
     if (r->asked == 0) continue;
     r->group.disable();
-    keep(*r, std::exchange(r->asked, 0));
-    (void)r->group.enable();
+    missed_ += keep(*r, std::exchange(r->asked, 0)) ? 0 : 1;
     // The hit paused it; where the plan had it paused it stays so.
-    if (!r->paused) (void)r->group.act(Action::resume);
+    if (!r->paused)
+      if (auto done = r->group.act(Action::resume); !done && failed_) failed_ = done;
+    (void)r->group.enable();
   }
 }
 
@@ -168,7 +170,7 @@ void Threads::finish(Running& r) {
   const BufferPlan& b = shared_.plan.buffer;
   if (b.mode != BufferMode::ring) return;
   if (r.asked != 0)
-    keep(r, r.asked);
+    missed_ += keep(r, r.asked) ? 0 : 1;
   else if (b.keep_end)
     keep(r, b.aux_size);
 }
@@ -208,6 +210,12 @@ void Threads::end_all() {
   }
 }
 
+uint64_t Threads::sideband_id() const {
+  for (const auto& [id, event] : events_)
+    if (event == 1) return id;
+  return 0;
+}
+
 bool Threads::any_open() const {
   return std::any_of(running_.begin(), running_.end(),
                      [](const auto& r) { return r.second->facts.windows != 0 && !r.second->paused; });
@@ -219,6 +227,7 @@ void Threads::report(RunOutcome& out) const {
   for (const auto& facts : ended_) out.snapshots += facts.snapshots;
   out.smaller_buffers = smaller_;
   out.split_windows = split_;
+  out.missed_returns = missed_;
   out.hits.assign(shared_.plan.triggers.size(), 0);
   out.event_ids.resize(shared_.plan.triggers.size());
   for (const auto& [id, event] : events_)

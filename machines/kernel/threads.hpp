@@ -43,6 +43,8 @@ class Threads {
   void end(int32_t tid);
   void end_all();
 
+  // An id of the sideband event; 0 before the first thread.
+  [[nodiscard]] uint64_t sideband_id() const;
   [[nodiscard]] size_t size() const { return running_.size(); }
   [[nodiscard]] uint64_t windows() const { return windows_; }
   [[nodiscard]] bool any_open() const;
@@ -65,7 +67,7 @@ class Threads {
   void look_at(Running& r, const perf_event_header& header);
   void hit(Running& r, uint64_t id);
   [[nodiscard]] uint64_t aux_size() const;
-  void keep(Running& r, uint64_t most);
+  bool keep(Running& r, uint64_t most);  // false: nothing new was there
   void finish(Running& r);
 
   const GroupPlan& shared_;
@@ -79,6 +81,7 @@ class Threads {
   Result<> failed_;  // what could not be written on the way
   uint32_t next_idx_ = 0;
   uint64_t windows_ = 0, smaller_ = 0, split_ = 0;
+  uint64_t missed_ = 0;  // snapshots that found nothing: the trace was still paused
 };
 
 }  // namespace tracectl::kernel

@@ -12,7 +12,7 @@ from common import LOSSES, equal, main, need
 
 LOST, AUX, AUXTRACE = 2, 11, 71  # record types
 LEADER = 1  # the AUX event's id
-FLAGS = {"truncated": 1, "overwritten": 2, "partial": 4, "collision": 8}
+FLAGS = {"truncated": 1, "overwritten": 2 | 4, "partial": 4, "collision": 8}
 # Kinds that say how much of a session is missing, but not where.
 NOWHERE = ("missed_trigger", "split_window", "untraced_program", "unknown_records", "cut_file")
 

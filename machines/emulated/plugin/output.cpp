@@ -122,7 +122,7 @@ void keep_newest(ThreadState* s, uint64_t size) {
   __atomic_store_n(&t->page->aux_tail, begin, __ATOMIC_RELAXED);
   ++s->snapshots;
   const bool short_of = size != kWholeRing && lost > wanted;
-  hand_over(s, begin, short_of ? perf::kAuxFlagOverwrite : 0);
+  hand_over(s, begin, short_of ? perf::kAuxFlagOverwrite | perf::kAuxFlagPartial : 0);
   // acquire: pairs with AuxBuffer::consume.
   if (!wait_for_space(s, [&] { return __atomic_load_n(&t->page->aux_tail, __ATOMIC_ACQUIRE) != pos; })) go_dark(s);
 }

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""`tracectl run` of programs, on two cpus: breakpoints, probes, threads, windows that move between cpus (where perf's way
+loses them), full and ring buffers, ends of all kinds."""
+import json
+import os
+import re
+
+from guest import Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, read
+
+ROUNDS = 20
+
+
+def script(bench):
+    windows, migrate, ring = (bench.program(name) for name in ("windows_static", "migrate_static", "ring_static"))
+    begin, end = (bench.symbols(migrate)[name][0] for name in ("begin_work", "end_work"))
+    runs = {
+        "spans": f"--window from=breakpoint:windows_static:begin_work,to=breakpoint:windows_static:end_work -- {windows} spans 20",
+        "uprobes": f"--window function=windows_static:leaf -- {windows} calls 50",
+        "threads": f"--window from=breakpoint:windows_static:leaf,to=breakpoint:windows_static:calls -- {windows} threads 5",
+        "syscalls": "--window from=tracepoint:syscalls:sys_exit_close,to=tracepoint:syscalls:sys_enter_getppid "
+                    f"-- {windows} syscalls 10",
+        "moves": "--window from=breakpoint:migrate_static:begin_work,to=breakpoint:migrate_static:end_work "
+                 f"-- {migrate} {ROUNDS}",
+        "whole": f"--size 64KiB -- {ring} 3 200000",
+        "ring": f"/ring.toml -- {ring} 3 200000",
+        "fails": "-- /bin/busybox false",
+        "killed": "-- /bin/busybox sh -c 'kill -9 $$'",
+        "missing": "-- /no/such/program",
+    }
+    lines = ["export HOME=/out"]
+    for name, words in runs.items():
+        lines += [f"tracectl run -q -o {name}.data {words} >{name}.out 2>{name}.err", f"echo $? >{name}.status"]
+    lines += [f"perf record -q -o perf.data -e intel_pt/psb_period=0,aux-action=start-paused/u -e mem:{begin:#x}:x/aux-action=resume/u "
+              f"-e mem:{end:#x}:x/aux-action=pause/u -- {migrate} {ROUNDS} >/dev/null 2>perf.err",
+              "dmesg | grep -iE 'warn|bug:|oops' >dmesg", "true"]
+    return "\n".join(lines) + "\n"
+
+
+def prepare(bench):
+    tree = Tree(bench)
+    tree.tracectl()
+    for name in ("windows_static", "migrate_static", "ring_static"):
+        tree.program(bench.program(name))
+    tree.text("/ring.toml", 'plan = 1\n[buffer]\nsize = "64KiB"\n[[trigger]]\non = "breakpoint:ring_static:report_error"\n'
+                            'do = "snapshot"\nsize = "16KiB"\n')
+    return boot(tree, script(bench), cpus=2, icount=False)
+
+
+def status(out, name):
+    return read(out, f"{name}.status").strip()
+
+
+def clean(bench, out, name, windows, allowed=()):
+    equal(f"status of {name}: {read(out, name + '.err')[-500:]}", status(out, name), "0")
+    info = bench.clean_info(f"{out}/{name}.data", allowed)
+    equal(f"windows of {name}", info["windows"], windows)
+    return info
+
+
+def calls_of(bench, capture):
+    """{function: calls} of a report."""
+    done = bench.run([bench.tracectl, "report", "--json", "--limit", "0", capture])
+    return {f["name"]: f["calls"] for f in json.loads(done.stdout)["functions"]}
+
+
+def breakpoints(bench, out):
+    clean(bench, out, "spans", 20)
+    calls = calls_of(bench, f"{out}/spans.data")
+    equal("calls of leaf", calls.get("leaf"), 20)
+
+
+def probes(bench, out):
+    """A window by function; the displaced instruction and the trampoline lie in the kernel's own page."""
+    info = clean(bench, out, "uprobes", 50)
+    need(info["instructions"] > 50 * 8, "instructions:", info["instructions"])
+
+
+def threads(bench, out):
+    """Four threads, each with its own group; the pause comes in none of them again."""
+    info = clean(bench, out, "threads", 4)
+    equal("threads with trace", info["threads"], 4)
+
+
+def system_calls(bench, out):
+    """Each round fails to close, asks for its parent (which pauses), and closes (which resumes): the last goes on to the end."""
+    info = clean(bench, out, "syscalls", 11)
+    equal("open windows", info["open_windows"], 1)
+    need(info["instructions"] > 10, "instructions:", info["instructions"])
+
+
+def moves(bench, out):
+    """A window that begins on one cpu and ends on the other holds what lies between, all of it and no more."""
+    clean(bench, out, "moves", ROUNDS)
+    calls = calls_of(bench, f"{out}/moves.data")
+    equal("calls of inside", calls.get("inside"), 2 * ROUNDS)
+    equal("calls of outside", calls.get("outside", 0), 0)
+    theirs = calls_of(bench, f"{out}/perf.data")
+    need(theirs.get("inside", 0) < 2 * ROUNDS or theirs.get("outside", 0) > 0,
+         "perf's way has it right too: this tests nothing", theirs)
+    return f"perf's events, one for each cpu: inside {theirs.get('inside', 0)} of {2 * ROUNDS}, outside {theirs.get('outside', 0)}"
+
+
+def wraps(bench, out):
+    """A buffer that is full many times; what was cut is counted, and nothing else is wrong."""
+    equal("status of whole", status(out, "whole"), "0")
+    info = bench.clean_info(f"{out}/whole.data", ("truncated",))
+    need(info["bytes"] > 4 * 65536, "the buffer never wrapped:", info["bytes"])
+    need_perf(bench)
+    return f"{info['bytes']} bytes through 64 KiB, {info['loss']['truncated']} times full"
+
+
+def snapshots(bench, out):
+    """Each ends at its breakpoint: the last branch is the call of report_error."""
+    equal(f"status of ring: {read(out, 'ring.err')[-500:]}", status(out, "ring"), "0")
+    info = bench.clean_info(f"{out}/ring.data")
+    need(0 < info["bytes"] <= 3 * 16384, "bytes:", info["bytes"])
+    calls = re.findall(r"call .*→ \S+ report_error$", bench.view("script", "branches", f"{out}/ring.data"), re.M)
+    equal("pieces that lead into report_error", len(calls), 3)
+    last = bench.view("script", "branches", "--last", "1", f"{out}/ring.data")
+    need("call" in last and "report_error" in last, "the last branch:", last)
+    return f"{info['bytes']} bytes, {info['instructions']} instructions"
+
+
+def ends(_, out):
+    equal("status of false", status(out, "fails"), "1")
+    equal("status of a program killed by SIGKILL", status(out, "killed"), "137")
+    equal("status of no program", status(out, "missing"), "127")
+    need("/no/such/program" in read(out, "missing.err"), "nobody said why:", read(out, "missing.err"))
+
+
+def read_by_perf(bench, out):
+    need_perf(bench)
+    for name in ("spans", "syscalls", "moves"):
+        capture = os.path.join(out, f"{name}.data")
+        equal(f"errors of perf, {name}", perf_errors(bench, capture), 0)
+        equal(f"instructions of perf, {name}", len(perf_instructions(bench, capture)), bench.info(capture)["instructions"])
+
+
+def quiet_kernel(_, out):
+    equal("warnings in dmesg", read(out, "dmesg"), "")
+
+
+if __name__ == "__main__":
+    main(prepare, [breakpoints, probes, threads, system_calls, moves, wraps, snapshots, ends, read_by_perf, quiet_kernel])
