@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <set>
 
@@ -72,30 +73,43 @@ class RunSink final : public decode::ItemSink {
   bool on_event(const decode::Stamp& s, const decode::Event& e) override { return go_on_ = next_.on_event(moved(s), e); }
   bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return go_on_ = next_.on_loss(moved(s), l); }
   [[nodiscard]] bool go_on() const { return go_on_; }
+  // So many bytes in front of the run's own.
+  void opened_by(uint64_t bytes) { opening_ = bytes; }
 
  private:
   [[nodiscard]] decode::Stamp moved(decode::Stamp s) const {
-    s.offset += begin_;
+    s.offset = begin_ + (s.offset > opening_ ? s.offset - opening_ : 0);
     return s;
   }
   decode::ItemSink& next_;
-  uint64_t begin_;
+  uint64_t begin_, opening_ = 0;
   bool go_on_ = true;
 };
 
+// One run; `turns` from the one in which it begins.
+Result<> decode_run(decode::Decoder& decoder, const StreamVisit& visit, const decode::Run& run,
+                    std::span<const decode::Turn> turns, RunSink& sink) {
+  const auto bytes = visit.trace.subspan(run.begin, run.size);
+  // Behind a gap a run begins anywhere in a packet, and only a sync point helps.
+  const auto opening = run.missing == 0 ? decoder.opening(bytes) : std::span<const std::byte>{};
+  if (opening.empty()) return decoder.decode(*visit.stream, bytes, turns, sink);
+  const std::array parts = {opening, bytes};
+  const auto joined = decode::StreamBytes::join(parts);
+  if (!joined) return tl::unexpected<Error>(joined.error());
+  sink.opened_by(opening.size());
+  return decoder.decode(*visit.stream, joined->bytes(), turns, sink);
+}
+
 Result<> decode_runs(decode::Decoder& decoder, const StreamVisit& visit, decode::ItemSink& sink) {
-  const auto runs = decode::runs_of(*visit.stream);
-  if (runs.size() <= 1 && (runs.empty() || runs[0].missing == 0))
-    return decoder.decode(*visit.stream, visit.trace, visit.turns, sink);
-  for (const auto& run : runs) {
-    const auto bytes = visit.trace.subspan(run.begin, run.size);
+  for (const auto& run : decode::runs_of(*visit.stream)) {
     RunSink next(sink, run.begin);
-    const uint64_t start = decoder.start_time(bytes);
+    const uint64_t start = decoder.start_time(visit.trace.subspan(run.begin, run.size));
     const decode::Turn& turn = decode::turn_at(visit.turns, start);
-    const auto turns = std::span(visit.turns).subspan(static_cast<size_t>(&turn - visit.turns.data()));
+    const auto begun = run.begin == 0 ? 0 : static_cast<size_t>(&turn - visit.turns.data());
+    const auto turns = std::span<const decode::Turn>(visit.turns).subspan(begun);
     decode::Stamp stamp{start, turn.pid, turn.tid, visit.stream->cpu, 0, &turn};
     if (run.missing != 0 && !next.on_event(stamp, {decode::Event::Kind::gap, 0, run.missing, "gap"})) break;
-    if (auto r = decoder.decode(*visit.stream, bytes, turns, next); !r) return r;
+    if (auto r = decode_run(decoder, visit, run, turns, next); !r) return r;
     if (!next.go_on()) break;
   }
   return {};

@@ -29,6 +29,9 @@ class Decoder {
   // Decodes a whole stream. `trace` is contiguous. `turns` tells whose code it runs at a time; not empty.
   virtual Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, std::span<const Turn> turns,
                           ItemSink& sink) = 0;
+  // What a decoder needs in front of `trace`, which begins at a packet but not at a sync point, to start with
+  // its first packet; empty where nothing is needed. Without it everything up to the next sync point is skipped.
+  virtual std::span<const std::byte> opening(std::span<const std::byte> trace) = 0;
   // The first time that the trace tells, ns of the perf clock; 0 when it tells none.
   virtual uint64_t start_time(std::span<const std::byte> trace) = 0;
   // Lists packets; stops when fn returns false.

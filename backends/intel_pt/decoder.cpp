@@ -5,6 +5,7 @@
 #include <intel-pt.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -406,6 +407,21 @@ class PtDecoder final : public decode::Decoder {
       status = pt_pkt_sync_forward(decoder.get());
     }
     return {};
+  }
+
+  // A PSB+ that says nothing. The unit writes PSBs by a count of bytes that is the cpu's: a thread whose trace
+  // starts there may have none in front. Its last IP is forgotten whenever trace is switched on, as at a PSB.
+  // Source: SDM vol. 3, "Packet Generation Enable" (TraceEn), "PSB Packet"; arch/x86/events/intel/pt.c, pt_config().
+  std::span<const std::byte> opening(std::span<const std::byte> trace) override {
+    static constexpr std::array<uint8_t, 18> kEmptyPsb = {0x02, 0x82, 0x02, 0x82, 0x02, 0x82, 0x02, 0x82, 0x02,
+                                                          0x82, 0x02, 0x82, 0x02, 0x82, 0x02, 0x82, 0x02, 0x23};
+    const auto psb = std::as_bytes(std::span(kEmptyPsb));
+    constexpr size_t kPsb = 16;
+    // PAD packets may stand in front.
+    const auto first = std::find_if(trace.begin(), trace.end(), [](std::byte b) { return b != std::byte{0}; });
+    const auto rest = trace.subspan(static_cast<size_t>(first - trace.begin()));
+    const bool there = rest.size() >= kPsb && std::equal(psb.begin(), psb.begin() + kPsb, rest.begin());
+    return rest.empty() || there ? std::span<const std::byte>{} : psb;
   }
 
   uint64_t start_time(std::span<const std::byte> trace) override {

@@ -42,7 +42,25 @@ capture::EventSetup setup_of(const perf_event_attr& attr, const std::string& nam
   return out;
 }
 
+// What the language has and this machine does not do yet: refused, never left out in silence.
+Result<> check_supported(const ResolvedPlan& plan) {
+  const std::string machine = "the kernel machine cannot do ";
+  if (plan.threads == ThreadMode::per_cpu)
+    return fail_unsupported(machine + "threads = \"per-cpu\" yet", "leave it out: one group for each thread");
+  if (!plan.address_filters.empty())
+    return fail_unsupported(machine + "address filters yet", "a window on a function traces only inside it");
+  if (plan.buffer.on_full == OnFull::drop)
+    return fail_unsupported(machine + "on_full = \"drop\"",
+                            "on_full = \"stop\": stop, drain, go on; what was cut is counted");
+  for (const auto& t : plan.triggers)
+    if (t.limit)
+      return fail_unsupported(fmt::format("{}a limit of hits yet ('{}')", machine, t.on),
+                              "[limits] windows ends the session");
+  return {};
+}
+
 Result<GroupPlan> group_plan(const ResolvedPlan& plan, const HostFacts& host) {
+  if (auto ok = check_supported(plan); !ok) return tl::unexpected<Error>(ok.error());
   const auto pmu = host.pmus.find("intel_pt");
   if (pmu == host.pmus.end())
     return fail_unsupported("there is no intel_pt PMU on this machine", "machine = \"emulated\" needs none");
@@ -96,7 +114,7 @@ TraceeEvents Recorder::events() {
   e.replaced = [this](pid_t pid, pid_t former) { replaced(pid, former); };
   e.loaded = [this](pid_t pid) { loaded(pid); };
   e.gone = [this](pid_t tid, int status) {
-    threads_.end(tid);
+    threads_.end(tid, WIFSIGNALED(status));
     places_.erase(tid);
     if (tid != command_) return;
     out_.wait_status = status;

@@ -53,7 +53,9 @@ RingArea::Content RingArea::newest(Bytes area, uint64_t head, uint64_t most) {
   drop(out, known);
   const bool cut = out.size() > most;
   if (cut) drop(out, out.size() - most);
-  out.offset = position_ + (follows && !cut ? 0 : position_ == 0 ? 0 : kApart);
+  // A neighbour, or the trace's own begin; else a gap lies in front.
+  const bool begins = !cut && (follows || (position_ == 0 && !went_round_));
+  out.offset = position_ + (begins ? 0 : kApart);
   if (out.size() == 0) return out;
   position_ = out.offset + out.size();
   last_ = last_of(out.a, out.b);

@@ -166,12 +166,12 @@ void Threads::keep_all() {
 }
 
 // A ring keeps what nobody asked for only where the plan says so.
-void Threads::finish(Running& r) {
+void Threads::finish(Running& r, bool crashed) {
   const BufferPlan& b = shared_.plan.buffer;
   if (b.mode != BufferMode::ring) return;
   if (r.asked != 0)
     missed_ += keep(r, r.asked) ? 0 : 1;
-  else if (b.keep_end)
+  else if (b.keep_end || (b.keep_crash && crashed))
     keep(r, b.aux_size);
 }
 
@@ -188,14 +188,14 @@ void Threads::replace(int32_t pid, int32_t former) {
   running_[pid] = std::move(kept);
 }
 
-void Threads::end(int32_t tid) {
+void Threads::end(int32_t tid, bool crashed) {
   const auto it = running_.find(tid);
   if (it == running_.end()) return;
   Running& r = *it->second;
   session_.forget(r.group.wait_fd());
   r.started = false;  // nothing is enabled again
   session_.remove(r.facts.idx);
-  finish(r);
+  finish(r, crashed);
   r.facts.open_window = r.facts.windows != 0 && !r.paused;
   ended_.push_back(r.facts);
   running_.erase(it);

@@ -39,8 +39,8 @@ class Threads {
   // mode = ring: what the rings hold is written, of all threads, or of those whose trigger asked.
   void keep_all();
   void keep_asked();
-  // The thread is gone: what its rings hold is written.
-  void end(int32_t tid);
+  // The thread is gone: what its rings hold is written. `crashed`: by a signal.
+  void end(int32_t tid, bool crashed = false);
   void end_all();
 
   // An id of the sideband event; 0 before the first thread.
@@ -68,7 +68,7 @@ class Threads {
   void hit(Running& r, uint64_t id);
   [[nodiscard]] uint64_t aux_size() const;
   bool keep(Running& r, uint64_t most);  // false: nothing new was there
-  void finish(Running& r);
+  void finish(Running& r, bool crashed);
 
   const GroupPlan& shared_;
   capture::Writer& writer_;

@@ -174,6 +174,29 @@ TEST_CASE("blocks say what their last instruction is and where it went") {
   CHECK(log.times == std::vector<uint64_t>(4, 200));
 }
 
+TEST_CASE("a trace without a PSB in front is decoded from its first packet, with an opening") {
+  const auto images = test_image();
+  Trace t, whole;
+  t.mode64();  // the unit writes it whenever it switches on
+  pass(t, 200, "!");
+  whole.psb(100);
+  pass(whole, 200, "!");
+  const auto decoder = intel_pt::make_decoder(emulated_info(), {}, 0);
+  CHECK(decoder->opening(whole.bytes()).empty());
+  CHECK(decoder->opening({}).empty());
+  const auto opening = decoder->opening(t.bytes());
+  REQUIRE_FALSE(opening.empty());
+  // Without it nothing is found.
+  CHECK(decode_all(t.bytes(), images).blocks.empty());
+  std::vector<std::byte> opened(opening.begin(), opening.end());
+  const auto bytes = t.bytes();
+  opened.insert(opened.end(), bytes.begin(), bytes.end());
+  const Log log = decode_all(opened, images);
+  CHECK(log.losses.empty());
+  CHECK(log.insns == decode_all(whole.bytes(), images).insns);
+  CHECK(log.insns > 0);
+}
+
 TEST_CASE("a branch not taken falls through") {
   Trace t;
   t.psb(100);
