@@ -50,9 +50,8 @@ uint32_t action_bits(Action action) {
     case Action::resume:
       return perf::kAuxResume;
     case Action::pause:
+    case Action::snapshot:  // the trace ends here until it is kept
       return perf::kAuxPause;
-    case Action::snapshot:
-      return perf::kAuxPause;  // the trace ends here until it is kept
   }
   return 0;
 }
