@@ -5,7 +5,6 @@
 #include <intel-pt.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -13,6 +12,7 @@
 
 #include "backends/intel_pt/clock.hpp"
 #include "backends/intel_pt/insn_cache.hpp"
+#include "backends/intel_pt/opening.hpp"
 #include "core/check.hpp"
 #include "decode/address_set.hpp"
 
@@ -409,20 +409,7 @@ class PtDecoder final : public decode::Decoder {
     return {};
   }
 
-  // A PSB+ that says nothing. The unit writes PSBs by a count of bytes that is the cpu's: a thread whose trace
-  // starts there may have none in front. Its last IP is forgotten whenever trace is switched on, as at a PSB.
-  // Source: SDM vol. 3, "Packet Generation Enable" (TraceEn), "PSB Packet"; arch/x86/events/intel/pt.c, pt_config().
-  std::span<const std::byte> opening(std::span<const std::byte> trace) override {
-    static constexpr std::array<uint8_t, 18> kEmptyPsb = {0x02, 0x82, 0x02, 0x82, 0x02, 0x82, 0x02, 0x82, 0x02,
-                                                          0x82, 0x02, 0x82, 0x02, 0x82, 0x02, 0x82, 0x02, 0x23};
-    const auto psb = std::as_bytes(std::span(kEmptyPsb));
-    constexpr size_t kPsb = 16;
-    // PAD packets may stand in front.
-    const auto first = std::find_if(trace.begin(), trace.end(), [](std::byte b) { return b != std::byte{0}; });
-    const auto rest = trace.subspan(static_cast<size_t>(first - trace.begin()));
-    const bool there = rest.size() >= kPsb && std::equal(psb.begin(), psb.begin() + kPsb, rest.begin());
-    return rest.empty() || there ? std::span<const std::byte>{} : psb;
-  }
+  std::span<const std::byte> opening(std::span<const std::byte> trace) override { return opening_of(trace); }
 
   uint64_t start_time(std::span<const std::byte> trace) override {
     uint64_t time = 0;
