@@ -70,8 +70,6 @@ class Group {
 
   [[nodiscard]] Channel channel(uint32_t idx) const;
   [[nodiscard]] int wait_fd() const { return leader_.get(); }
-  [[nodiscard]] int32_t tid() const { return tid_; }
-  [[nodiscard]] int32_t pid() const { return pid_; }
   // Ids that were not asked for yet.
   [[nodiscard]] std::vector<EventId> new_ids();
 

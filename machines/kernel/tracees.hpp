@@ -58,7 +58,6 @@ class Tracees {
   void collect();
   // Lets everything go on without us.
   void release();
-  [[nodiscard]] size_t threads() const { return known_.size(); }
 
  private:
   void stopped(pid_t tid, int status);
