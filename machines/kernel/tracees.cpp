@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bit>
 #include <csignal>
 #include <ctime>
 #include <fstream>
@@ -25,7 +26,7 @@ constexpr int kReleaseTries = 1000;
 constexpr timespec kReleaseWait{0, 2 * 1000 * 1000};
 constexpr long kBreakpoint = 0xcc;  // int3
 
-void* as_data(uint64_t value) { return reinterpret_cast<void*>(static_cast<uintptr_t>(value)); }
+void* as_data(uint64_t value) { return std::bit_cast<void*>(static_cast<uintptr_t>(value)); }
 
 pid_t process_of(pid_t tid) {
   std::ifstream in(fmt::format("/proc/{}/status", tid));
