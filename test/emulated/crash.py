@@ -233,6 +233,17 @@ def launcher_not_reaped(bench):
     need(check["instructions"] > 0, "nothing was kept")
 
 
+def killed_at_once(bench):
+    """A QEMU that is killed before its plugin can report: the command's end, and an empty capture that reads."""
+    fake = bench.path("qemu-x86_64")
+    with open(fake, "w", encoding="utf-8") as out:
+        out.write(f'#!/bin/sh\ncase "$1" in -*version|-help) exec {bench.qemu} "$1" ;; esac\nkill -9 $$\n')
+    os.chmod(fake, 0o755)
+    bench.trace(["/bin/true"], env=bench.env | {"TRACECTL_QEMU": fake}, status=137)
+    equal("what tracectl said", bench.last.stderr, b"")
+    equal("instructions", bench.clean_info(bench.path("capture"))["instructions"], 0)
+
+
 def signals(bench):
     """SIGTERM, SIGHUP and SIGINT go to the program; the capture ends whole, with its status."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -370,5 +381,5 @@ def cut_anywhere(bench):
 
 
 if __name__ == "__main__":
-    main({"moments": [some_moments], "ends": [launcher_not_reaped, signals, signal_behind_the_limit, file_size_limit],
+    main({"moments": [some_moments], "ends": [killed_at_once, launcher_not_reaped, signals, signal_behind_the_limit, file_size_limit],
           "space": [no_space], "cuts": [cut_anywhere], "long": [many_moments]})
