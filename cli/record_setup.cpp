@@ -25,10 +25,6 @@ std::string bytes_of_hex(const std::string& hex) {
   return out;
 }
 
-bool sits_in_file(const ResolvedTrigger& t) {
-  return t.kind != TriggerKind::tracepoint && t.kind != TriggerKind::event && t.where.form != CodeLocation::Form::address;
-}
-
 // The kernel refuses a watchpoint that is not aligned to its length (hw_breakpoint_arch_parse).
 void watch_data(const ResolvedTrigger& t, uint32_t index, const std::string& path, ModuleAnswer& out, Placement& placement) {
   const auto data = decode::data_symbols(path, t.where.symbol);

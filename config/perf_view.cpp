@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "backends/intel_pt/pmu.hpp"
 #include "config/print.hpp"
 #include "core/units.hpp"
 #include "triggers/trigger_kinds.hpp"
@@ -15,44 +16,25 @@ namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-struct ConfigBit {
+struct Term {
   const char* name;
   bool IntelPtConfig::*flag;
-  unsigned bit;
 };
-constexpr ConfigBit kBits[] = {{"cyc", &IntelPtConfig::cyc, 1},
-                               {"pwr_evt", &IntelPtConfig::pwr_evt, 4},
-                               {"fup_on_ptw", &IntelPtConfig::fup_on_ptw, 5},
-                               {"mtc", &IntelPtConfig::mtc, 9},
-                               {"tsc", &IntelPtConfig::tsc, 10},
-                               {"noretcomp", &IntelPtConfig::noretcomp, 11},
-                               {"ptw", &IntelPtConfig::ptw, 12},
-                               {"branch", &IntelPtConfig::branch, 13},
-                               {"event", &IntelPtConfig::event, 31},
-                               {"notnt", &IntelPtConfig::notnt, 55}};
+constexpr Term kTerms[] = {
+    {"cyc", &IntelPtConfig::cyc},    {"pwr_evt", &IntelPtConfig::pwr_evt}, {"fup_on_ptw", &IntelPtConfig::fup_on_ptw},
+    {"mtc", &IntelPtConfig::mtc},    {"tsc", &IntelPtConfig::tsc},         {"noretcomp", &IntelPtConfig::noretcomp},
+    {"ptw", &IntelPtConfig::ptw},    {"branch", &IntelPtConfig::branch},   {"event", &IntelPtConfig::event},
+    {"notnt", &IntelPtConfig::notnt}};
 
-uint64_t leader_config(const IntelPtConfig& pt) {
-  uint64_t config = 1;  // bit 0, pt: without it the driver ignores `branch`
-  for (const ConfigBit& bit : kBits)
-    if (pt.*bit.flag) config |= uint64_t{1} << bit.bit;
-  return config | uint64_t{pt.mtc_period} << 14 | uint64_t{pt.cyc_thresh} << 19 | uint64_t{pt.psb_period} << 24;
-}
-
-// An excluded mode drops the trigger's own hits: a kprobe or a kernel tracepoint hits in kernel
-// mode, a system call's tracepoint carries the user's registers. So members never exclude user
-// mode, and exclude the kernel only in user scope, where less right is needed that way.
-// Source: perf_tp_event_match and perf_exclude_event in kernel/events/core.c.
-bool member_excludes_kernel(Scope scope, const ResolvedTrigger& t) {
-  if (scope != Scope::user || t.kind == TriggerKind::kprobe || t.kind == TriggerKind::kretprobe) return false;
-  return t.kind != TriggerKind::tracepoint || t.tp_group == "syscalls" || t.tp_group == "raw_syscalls";
-}
+// Members never exclude user mode, and exclude the kernel only in user scope, where less right is needed that way.
+bool member_excludes_kernel(Scope scope, const ResolvedTrigger& t) { return scope == Scope::user && !hits_in_kernel(t); }
 
 AttrText leader(const ResolvedPlan& plan, const HostFacts& host) {
   const auto pmu = host.pmus.find("intel_pt");
   AttrText out{"leader intel_pt", {}};
   out.fields.emplace_back("type",
                           pmu == host.pmus.end() ? "intel_pt (not on this machine)" : fmt::format("{}", pmu->second.type));
-  out.fields.emplace_back("config", fmt::format("{:#x}", leader_config(plan.intel_pt)));
+  out.fields.emplace_back("config", fmt::format("{:#x}", intel_pt::config_bits(plan.intel_pt)));
   out.fields.emplace_back("sample_period", "1");
   if (plan.scope == Scope::user) out.fields.emplace_back("exclude_kernel", "1");
   if (plan.scope == Scope::kernel) out.fields.emplace_back("exclude_user", "1");
@@ -108,7 +90,6 @@ const char* modifier(Scope scope) { return scope == Scope::user ? "u" : scope ==
 
 // The event that `perf probe GROUP:EVENT=...` makes; perf adds the suffix to return probes.
 std::string probe_name(size_t index) { return fmt::format("tracectl:t{}", index); }
-bool is_return(const ResolvedTrigger& t) { return t.kind == TriggerKind::uretprobe || t.kind == TriggerKind::kretprobe; }
 
 bool is_user_probe(const ResolvedTrigger& t) { return t.kind == TriggerKind::uprobe || t.kind == TriggerKind::uretprobe; }
 
@@ -130,9 +111,10 @@ void add_missing_paths(const ResolvedPlan& plan, PerfLine* out) {
 
 void add_probe(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index, PerfLine* out) {
   const std::string offset = t.where.offset == 0 ? "" : fmt::format("+{}", t.where.offset);
-  out->lines.push_back(fmt::format(
-      "perf probe {}{}", is_user_probe(t) ? "-x " + shell_quoted(object_path(plan, t.where.object)) + " " : "",
-      shell_quoted(fmt::format("{}={}{}{}", probe_name(index), t.where.symbol, offset, is_return(t) ? "%return" : ""))));
+  out->lines.push_back(fmt::format("perf probe {}{}",
+                                   is_user_probe(t) ? "-x " + shell_quoted(object_path(plan, t.where.object)) + " " : "",
+                                   shell_quoted(fmt::format("{}={}{}{}", probe_name(index), t.where.symbol, offset,
+                                                            is_return(t.kind) ? "%return" : ""))));
 }
 
 // The `-e` text of one trigger without its action; "" when perf cannot say it.
@@ -151,16 +133,16 @@ std::string event_text(const ResolvedPlan& plan, const ResolvedTrigger& t, size_
       return "";
     default:
       add_probe(plan, t, index, out);
-      return probe_name(index) + (is_return(t) ? "__return" : "");
+      return probe_name(index) + (is_return(t.kind) ? "__return" : "");
   }
 }
 
 std::string leader_text(const ResolvedPlan& plan) {
   std::string terms = fmt::format("psb_period={}", plan.intel_pt.psb_period);
   const IntelPtConfig defaults;
-  for (const ConfigBit& bit : kBits)
-    if (plan.intel_pt.*bit.flag != defaults.*bit.flag)
-      terms += fmt::format(",{}={}", bit.name, plan.intel_pt.*bit.flag ? 1 : 0);
+  for (const Term& term : kTerms)
+    if (plan.intel_pt.*term.flag != defaults.*term.flag)
+      terms += fmt::format(",{}={}", term.name, plan.intel_pt.*term.flag ? 1 : 0);
   if (!plan.intel_pt.mtc) terms += ",mtc=0";  // perf turns it on, the driver does not
   if (plan.intel_pt.mtc_period != 0) terms += fmt::format(",mtc_period={}", plan.intel_pt.mtc_period);
   if (plan.intel_pt.cyc_thresh != 0) terms += fmt::format(",cyc_thresh={}", plan.intel_pt.cyc_thresh);

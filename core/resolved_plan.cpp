@@ -3,6 +3,19 @@
 
 namespace tracectl {
 
+bool is_return(TriggerKind kind) { return kind == TriggerKind::uretprobe || kind == TriggerKind::kretprobe; }
+bool is_kernel_probe(TriggerKind kind) { return kind == TriggerKind::kprobe || kind == TriggerKind::kretprobe; }
+
+bool hits_in_kernel(const ResolvedTrigger& t) {
+  if (is_kernel_probe(t.kind)) return true;
+  return t.kind == TriggerKind::tracepoint && t.tp_group != "syscalls" && t.tp_group != "raw_syscalls";
+}
+
+bool sits_in_file(const ResolvedTrigger& t) {
+  if (t.kind == TriggerKind::tracepoint || t.kind == TriggerKind::event || is_kernel_probe(t.kind)) return false;
+  return t.where.form != CodeLocation::Form::address;
+}
+
 const char* name_of(BackendKind v) { return v == BackendKind::intel_pt ? "intel_pt" : "coresight"; }
 const char* name_of(MachineKind v) { return v == MachineKind::kernel ? "kernel" : "emulated"; }
 const char* name_of(Scope v) { return v == Scope::user ? "user" : v == Scope::kernel ? "kernel" : "all"; }

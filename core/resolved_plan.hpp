@@ -123,6 +123,16 @@ struct ResolvedPlan {
   std::vector<std::string> notes;  // what `check` explains: defaults chosen, options without effect here
 };
 
+// A return probe.
+[[nodiscard]] bool is_return(TriggerKind);
+// A probe on kernel code.
+[[nodiscard]] bool is_kernel_probe(TriggerKind);
+// Does a hit happen in the kernel itself? A system call's tracepoint carries the user's registers.
+// An event that excludes a mode drops the hits in it: perf_tp_event_match, perf_exclude_event in kernel/events/core.c.
+[[nodiscard]] bool hits_in_kernel(const ResolvedTrigger&);
+// Does it sit in a file that the traced program must have mapped?
+[[nodiscard]] bool sits_in_file(const ResolvedTrigger&);
+
 [[nodiscard]] const char* name_of(BackendKind);
 [[nodiscard]] const char* name_of(MachineKind);
 [[nodiscard]] const char* name_of(Scope);

@@ -11,14 +11,6 @@
 namespace tracectl::intel_pt {
 namespace {
 
-// Bits of RTIT_CTL as the driver's format attributes place them.
-// Source: arch/x86/events/intel/pt.c, PMU_FORMAT_ATTR.
-constexpr uint64_t kPt = 1u << 0, kCyc = 1u << 1, kPwrEvt = 1u << 4, kFupOnPtw = 1u << 5, kMtc = 1u << 9;
-constexpr uint64_t kTsc = 1u << 10, kNoRetComp = 1u << 11, kPtw = 1u << 12, kBranch = 1u << 13;
-constexpr uint64_t kEvent = uint64_t{1} << 31, kNoTnt = uint64_t{1} << 55;
-constexpr unsigned kMtcPeriodShift = 14, kCycThreshShift = 19, kPsbPeriodShift = 24;
-constexpr uint64_t kMtcPeriodMask = uint64_t{0xf} << kMtcPeriodShift;
-
 perf_event_attr common_attr() {
   perf_event_attr attr{};
   attr.size = perf::kAttrSize;
@@ -40,14 +32,6 @@ capture::EventSetup setup_of(const perf_event_attr& attr, std::string name, uint
 }
 
 }  // namespace
-
-uint64_t config_bits(const IntelPtConfig& c) {
-  const auto bit = [](bool on, uint64_t value) { return on ? value : 0; };
-  return kPt | bit(c.cyc, kCyc) | bit(c.pwr_evt, kPwrEvt) | bit(c.fup_on_ptw, kFupOnPtw) | bit(c.mtc, kMtc) |
-         bit(c.tsc, kTsc) | bit(c.noretcomp, kNoRetComp) | bit(c.ptw, kPtw) | bit(c.branch, kBranch) | bit(c.event, kEvent) |
-         bit(c.notnt, kNoTnt) | uint64_t{c.mtc_period & 0xf} << kMtcPeriodShift |
-         uint64_t{c.cyc_thresh & 0xf} << kCycThreshShift | uint64_t{c.psb_period & 0xf} << kPsbPeriodShift;
-}
 
 capture::EventSetup leader(const IntelPtConfig& config, bool start_paused, uint64_t id, uint32_t pmu_type) {
   perf_event_attr attr = common_attr();

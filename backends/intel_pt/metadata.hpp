@@ -5,12 +5,13 @@
 // All events share one sample_type (core/perf/record_build.hpp, kSampleType) and
 // sample_id_all, so that every record and sample names its event by id.
 // Source: tools/perf/util/intel-pt.c (intel_pt_process_auxtrace_info),
-// tools/perf/util/intel-pt.h (enum of the u64 words), arch/x86/events/intel/pt.c (config bits).
+// tools/perf/util/intel-pt.h (enum of the u64 words).
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "backends/intel_pt/pmu.hpp"
 #include "core/capture/writer.hpp"
 #include "core/resolved_plan.hpp"
 
@@ -19,9 +20,6 @@ namespace tracectl::intel_pt {
 // The PMU type that captures of the emulated machine carry. A real machine's comes from
 // /sys/bus/event_source/devices/intel_pt/type; it means nothing outside one capture.
 inline constexpr uint32_t kEmulatedPmuType = 8;
-
-// perf_event_attr.config of the leader.
-[[nodiscard]] uint64_t config_bits(const IntelPtConfig&);
 
 // The AUX-area event: user space only, on exec'd children too.
 [[nodiscard]] capture::EventSetup leader(const IntelPtConfig&, bool start_paused, uint64_t id,

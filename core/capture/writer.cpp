@@ -7,13 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <ctime>
 
 #include "core/capture/data_file.hpp"
 #include "core/capture/directory.hpp"
 #include "core/capture/features.hpp"
 #include "core/capture/format.hpp"
 #include "core/capture/tally.hpp"
+#include "core/clock.hpp"
+#include "core/perf/ring_records.hpp"
 #include "core/perf/uapi.hpp"
 
 namespace tracectl::capture {
@@ -26,21 +27,6 @@ void put(std::string& out, const T& value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
-
-// Copies [at, at + size) of the two spans that are one run; false when it lies outside.
-bool copy_across(Bytes a, Bytes b, uint64_t at, void* out, size_t size) {
-  if (at > a.size() + b.size() || size > a.size() + b.size() - at) return false;
-  const size_t first = at < a.size() ? std::min<size_t>(size, a.size() - at) : 0;
-  if (first != 0) std::memcpy(out, a.data() + at, first);
-  if (size > first) std::memcpy(static_cast<char*>(out) + first, b.data() + (at + first - a.size()), size - first);
-  return true;
-}
-
-uint64_t monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
 
 // Ids of an event that the head has room for.
 size_t room_of(const WriterSetup& setup, const EventSetup& event) {
@@ -95,22 +81,15 @@ struct Writer::Impl {
 
 // Checks that the spans hold whole records, and counts the loss that they tell of.
 Result<> Writer::Impl::scan(Bytes a, Bytes b) {
-  const uint64_t total = a.size() + b.size();
   std::array<std::byte, 64> body;
   LossTotals seen = loss;
-  for (uint64_t at = 0; at < total;) {
-    perf_event_header header;
-    if (!copy_across(a, b, at, &header, sizeof header) || header.size < sizeof header || header.size % 8 != 0 ||
-        header.size > total - at)
-      return fail(fmt::format("the data ring of the traced program holds a broken record at byte {} of {}", at, total),
-                  "the program may have written over its trace buffers");
-    if (tells_loss(header.type)) {
-      const size_t size = std::min(body.size(), header.size - sizeof header);
-      copy_across(a, b, at + sizeof header, body.data(), size);
-      tally(header.type, std::span(body).first(size), seen);
-    }
-    at += header.size;
-  }
+  perf::RingRecords records(a, b);
+  while (records.next())
+    if (tells_loss(records.header().type)) tally(records.header().type, std::span(body).first(records.body(body)), seen);
+  if (records.broken())
+    return fail(fmt::format("the data ring of the traced program holds a broken record at byte {} of {}", records.at(),
+                            records.size()),
+                "the program may have written over its trace buffers");
   loss = seen;
   return {};
 }

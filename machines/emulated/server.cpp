@@ -11,19 +11,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <climits>
 #include <cstring>
 #include <random>
 
+#include "core/buffer_share.hpp"
 #include "core/clock.hpp"
 #include "machines/emulated/wire.hpp"
 
 namespace tracectl::emulated {
 namespace {
 
-constexpr uint64_t kSmallestAux = 16 * kPageSize;
-constexpr uint64_t kShares = 32;
 constexpr int kRequestTimeoutMs = 1000;
 constexpr uint64_t kSnapshotWaitNs = 100 * 1000 * 1000;
 
@@ -150,14 +148,11 @@ std::string Server::hello(const HelloRequest& request, int32_t peer, int* memory
   return hello_reply(plan_, host_, options_.test_idle);
 }
 
-// The plan's size while there is plenty; then a fair share of what `total` leaves, down to a
-// smallest buffer that every thread gets: a thread that waits more often loses nothing.
+// A thread whose buffer is small waits more often, and loses nothing.
 uint64_t Server::aux_size_for_next() const {
   uint64_t used = 0;
   for (const auto& [idx, t] : threads_) used += t->aux_size();
-  const uint64_t left = plan_.buffer.total > used ? plan_.buffer.total - used : 0;
-  if (threads_.empty()) return plan_.buffer.aux_size;
-  return std::clamp(std::bit_floor(left / kShares), std::min(kSmallestAux, plan_.buffer.aux_size), plan_.buffer.aux_size);
+  return next_aux_size(plan_.buffer, used);
 }
 
 std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memory) {

@@ -24,15 +24,6 @@ perf_event_attr common_attr(const Placing& placing) {
   return attr;
 }
 
-bool is_return(TriggerKind kind) { return kind == TriggerKind::uretprobe || kind == TriggerKind::kretprobe; }
-bool is_kernel_probe(TriggerKind kind) { return kind == TriggerKind::kprobe || kind == TriggerKind::kretprobe; }
-
-// A hit of these happens in the kernel itself; a system call's tracepoint carries the user's registers.
-bool hits_in_kernel(const ResolvedTrigger& t) {
-  if (is_kernel_probe(t.kind)) return true;
-  return t.kind == TriggerKind::tracepoint && t.tp_group != "syscalls" && t.tp_group != "raw_syscalls";
-}
-
 uint32_t breakpoint_type(BreakAccess access) {
   switch (access) {
     case BreakAccess::execute:

@@ -49,21 +49,15 @@ std::vector<CodeMapping> code_mappings_of(int32_t pid) {
   return code_mappings(text.str());
 }
 
-bool needs_file(const ResolvedTrigger& t) {
-  if (t.kind != TriggerKind::breakpoint && !is_uprobe(t.kind)) return false;
-  return t.where.form != CodeLocation::Form::address;
-}
-
 std::vector<Place> fixed_places(const ResolvedPlan& plan) {
   std::vector<Place> out;
   for (uint32_t i = 0; i < plan.triggers.size(); ++i) {
     const auto& t = plan.triggers[i];
-    if (needs_file(t)) continue;
+    if (sits_in_file(t)) continue;
     const bool by_address = t.where.form == CodeLocation::Form::address;
-    const bool probe = t.kind == TriggerKind::kprobe || t.kind == TriggerKind::kretprobe;
     if (is_uprobe(t.kind))
       out.push_back({i, t.where.object, t.where.address});
-    else if (probe)
+    else if (is_kernel_probe(t.kind))
       out.push_back({i, by_address ? "" : t.where.symbol, by_address ? t.where.address : t.where.offset});
     else
       out.push_back({i, "", t.where.address});
@@ -78,7 +72,7 @@ std::vector<Place> places_in(const ResolvedPlan& plan, const std::vector<CodeMap
     const ModuleAnswer module = modules(m.path);
     for (const TriggerSite& site : module.sites) {
       const auto& t = plan.triggers[site.trigger];
-      if (!needs_file(t)) continue;
+      if (!sits_in_file(t)) continue;
       const uint64_t address = address_of(site, module, m);
       if (address == 0) continue;
       add_once(out, is_uprobe(t.kind) ? Place{site.trigger, m.path, site.file_offset} : Place{site.trigger, "", address});

@@ -28,9 +28,7 @@ struct CodeMapping {
 // The same of a process; empty when it is gone.
 [[nodiscard]] std::vector<CodeMapping> code_mappings_of(int32_t pid);
 
-// Does the trigger sit in a file that the process must have mapped?
-[[nodiscard]] bool needs_file(const ResolvedTrigger& trigger);
-// Those that need no process.
+// The triggers' places that need no process to be looked at.
 [[nodiscard]] std::vector<Place> fixed_places(const ResolvedPlan& plan);
 // Those in these mappings.
 [[nodiscard]] std::vector<Place> places_in(const ResolvedPlan& plan, const std::vector<CodeMapping>& mappings,

@@ -130,13 +130,6 @@ void Recorder::untraced(const Error& why, pid_t tid) {
   said_untraced_ = true;
 }
 
-pid_t parent_of(pid_t pid) {
-  std::ifstream in(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("PPid:")) return static_cast<pid_t>(std::strtol(line.c_str() + 5, nullptr, 10));
-  return 0;
-}
-
 void Recorder::began(pid_t pid, pid_t tid) {
   // A forked process has its parent's mappings.
   if (places_.count(pid) == 0) places_[pid] = places_[parent_of(pid)];
@@ -160,7 +153,7 @@ bool Recorder::all_placed(pid_t pid) const {
   if (it != places_.end())
     for (const auto& place : it->second) placed.insert(place.trigger);
   for (uint32_t i = 0; i < shared_.plan.triggers.size(); ++i)
-    if (needs_file(shared_.plan.triggers[i]) && placed.count(i) == 0) return false;
+    if (sits_in_file(shared_.plan.triggers[i]) && placed.count(i) == 0) return false;
   return true;
 }
 

@@ -2,32 +2,26 @@
 #include "machines/kernel/threads.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <utility>
 
+#include "core/buffer_share.hpp"
 #include "core/perf/record_build.hpp"
 #include "core/perf/records.hpp"
+#include "core/perf/ring_records.hpp"
 #include "core/perf/uapi.hpp"
 
 namespace tracectl::kernel {
-namespace {
-
-constexpr uint64_t kSmallestAux = 64 << 10;
-
-}  // namespace
-
 Threads::~Threads() {
   for (auto& [tid, r] : running_) {
     session_.forget(r->group.wait_fd());
   }
 }
 
-// The plan's size while there is plenty, then a fair share of what `total` leaves.
 uint64_t Threads::aux_size() const {
-  const BufferPlan& b = shared_.plan.buffer;
-  const uint64_t share = std::bit_floor(std::max<uint64_t>(b.total / (running_.size() + 1), 1));
-  return std::max(kSmallestAux, std::min(b.aux_size, running_.size() * b.aux_size < b.total ? b.aux_size : share));
+  uint64_t used = 0;
+  for (const auto& [tid, r] : running_) used += r->group.aux_area().size();
+  return next_aux_size(shared_.plan.buffer, used);
 }
 
 Result<> Threads::begin(int32_t pid, int32_t tid, const std::vector<Place>& places, bool on_exec) {
@@ -108,20 +102,13 @@ void Threads::look_at(Running& r, const perf_event_header& header) {
 
 void Threads::look(Running& r, std::span<const std::byte> a, std::span<const std::byte> b) {
   r.started = true;  // an exec has enabled it
-  const uint64_t total = a.size() + b.size();
-  const auto copy = [&](uint64_t at, void* out, size_t size) {
-    for (size_t i = 0; i < size; ++i, ++at) static_cast<std::byte*>(out)[i] = at < a.size() ? a[at] : b[at - a.size()];
-  };
-  for (uint64_t at = 0; at + sizeof(perf_event_header) <= total;) {
-    perf_event_header header;
-    copy(at, &header, sizeof header);
-    if (header.size < sizeof header || at + header.size > total) return;
-    if (header.type == PERF_RECORD_SAMPLE || header.type == PERF_RECORD_MMAP2 || header.type == PERF_RECORD_AUX) {
-      r.record.resize(header.size - sizeof header);
-      copy(at + sizeof header, r.record.data(), r.record.size());
-      look_at(r, header);
-    }
-    at += header.size;
+  perf::RingRecords records(a, b);
+  while (records.next()) {
+    const uint32_t type = records.header().type;
+    if (type != PERF_RECORD_SAMPLE && type != PERF_RECORD_MMAP2 && type != PERF_RECORD_AUX) continue;
+    r.record.resize(records.header().size - sizeof(perf_event_header));
+    records.body(r.record);
+    look_at(r, records.header());
   }
 }
 

@@ -28,12 +28,15 @@ constexpr long kBreakpoint = 0xcc;  // int3
 
 void* as_data(uint64_t value) { return std::bit_cast<void*>(static_cast<uintptr_t>(value)); }
 
-pid_t process_of(pid_t tid) {
+// A number of /proc/TID/status; `otherwise` when the thread is gone.
+pid_t status_number(pid_t tid, std::string_view key, pid_t otherwise) {
   std::ifstream in(fmt::format("/proc/{}/status", tid));
   for (std::string line; std::getline(in, line);)
-    if (line.starts_with("Tgid:")) return static_cast<pid_t>(std::strtol(line.c_str() + 5, nullptr, 10));
-  return tid;
+    if (line.starts_with(key)) return static_cast<pid_t>(std::strtol(line.c_str() + key.size(), nullptr, 10));
+  return otherwise;
 }
+
+pid_t process_of(pid_t tid) { return status_number(tid, "Tgid:", tid); }
 
 // A value of the auxiliary vector; 0 when it is not there. Source: getauxval(3), proc(5).
 uint64_t auxiliary(pid_t pid, uint64_t which) {
@@ -72,6 +75,8 @@ Result<Identity> identity_of(const std::string& user) {
 }
 
 }  // namespace
+
+pid_t parent_of(pid_t pid) { return status_number(pid, "PPid:", 0); }
 
 Tracees::~Tracees() { release(); }
 

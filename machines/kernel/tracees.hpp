@@ -39,6 +39,9 @@ struct TraceeEvents {
   std::function<void(pid_t tid, int wait_status)> gone;  // the thread is no more (not called while it stands still)
 };
 
+// 0 when the process is gone.
+[[nodiscard]] pid_t parent_of(pid_t pid);
+
 class Tracees {
  public:
   explicit Tracees(TraceeEvents events, bool follow) : events_(std::move(events)), follow_(follow) {}
