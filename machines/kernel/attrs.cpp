@@ -36,15 +36,22 @@ uint32_t breakpoint_type(BreakAccess access) {
   return HW_BREAKPOINT_EMPTY;
 }
 
-uint32_t action_bits(Action action) {
+uint32_t action_bits(Action action, bool snapshot_pauses) {
   switch (action) {
     case Action::resume:
       return perf::kAuxResume;
     case Action::pause:
-    case Action::snapshot:  // the trace ends here until it is kept
       return perf::kAuxPause;
+    case Action::snapshot:  // the trace ends here until it is kept
+      return snapshot_pauses ? perf::kAuxPause : 0;
   }
   return 0;
+}
+
+void stop_thread(perf_event_attr& attr) {
+  attr.sigtrap = 1;
+  attr.remove_on_exec = 1;  // the kernel has no sigtrap without
+  attr.sig_data = kSnapshotSignal;
 }
 
 Result<uint64_t> tracepoint_id(const ResolvedTrigger& t, const HostFacts& host) {
@@ -175,8 +182,17 @@ perf_event_attr member_attr(const ResolvedPlan& plan, const ResolvedTrigger& tri
     attr.config2 = place;                              // probe_offset, kprobe_addr
   }
   attr.wakeup_events = trigger.action == Action::snapshot ? 1 : 0;
-  perf::set_aux_action(attr, action_bits(trigger.action));
+  if (trigger.action == Action::snapshot && placing.held) stop_thread(attr);
+  perf::set_aux_action(attr, action_bits(trigger.action, snapshot_pauses(plan, placing)));
   return attr;
+}
+
+bool snapshot_pauses(const ResolvedPlan& plan, const Placing& placing) {
+  return !placing.held || plan.scope != Scope::user;
+}
+
+bool ends_at_exec(const ResolvedTrigger& trigger) {
+  return trigger.kind == TriggerKind::breakpoint || trigger.action == Action::snapshot;
 }
 
 }  // namespace tracectl::kernel

@@ -37,7 +37,17 @@ struct Placing {
   bool on_exec = false;  // starts at the target's next exec
   bool inherit = false;
   bool switches = false;  // context-switch records: who ran when
+  bool held = false;      // we are the thread's tracer: a snapshot's hit stops it (SIGTRAP, which we take)
 };
+
+// What the SIGTRAP of a snapshot's hit carries (siginfo si_perf_data), to know it from the program's own.
+inline constexpr uint64_t kSnapshotSignal = 0x74726163'65637401;
+
+// The hit also pauses, so that what the kernel does behind it is not in the trace. Where the thread stops at
+// the hit and only its user mode is traced, there is nothing behind it.
+[[nodiscard]] bool snapshot_pauses(const ResolvedPlan& plan, const Placing& placing);
+// An exec ends it: addresses were the former program's, and what stops its thread is removed by the kernel.
+[[nodiscard]] bool ends_at_exec(const ResolvedTrigger& trigger);
 
 [[nodiscard]] perf_event_attr leader_attr(const ResolvedPlan& plan, uint32_t pmu_type, const Placing& placing);
 [[nodiscard]] perf_event_attr sideband_attr(const ResolvedPlan& plan, const Placing& placing);

@@ -114,11 +114,8 @@ Result<> Group::add(const Place& place) {
   return {};
 }
 
-void Group::drop_addresses() {
-  std::erase_if(members_, [&](const Member& m) {
-    const auto& t = shared_->plan.triggers[m.place.trigger];
-    return t.kind == TriggerKind::breakpoint && t.where.form != CodeLocation::Form::address;
-  });
+void Group::drop_for_exec() {
+  std::erase_if(members_, [&](const Member& m) { return ends_at_exec(shared_->plan.triggers[m.place.trigger]); });
 }
 
 Result<> Group::enable() {

@@ -56,8 +56,8 @@ class Group {
 
   // One more member. Its id is among new_ids().
   Result<> add(const Place& place);
-  // Members whose places are addresses are closed: the program was replaced.
-  void drop_addresses();
+  // Members that end at an exec are closed: the program was replaced.
+  void drop_for_exec();
   // Starts the group (it may already be: then nothing happens); also after a full buffer.
   Result<> enable();
   void disable();

@@ -113,6 +113,7 @@ TraceeEvents Recorder::events() {
   e.began = [this](pid_t pid, pid_t tid) { began(pid, tid); };
   e.replaced = [this](pid_t pid, pid_t former) { replaced(pid, former); };
   e.loaded = [this](pid_t pid) { loaded(pid); };
+  e.snapshot = [this] { session_.drain(); };
   e.gone = [this](pid_t tid, int status) {
     threads_.end(tid, WIFSIGNALED(status));
     places_.erase(tid);
@@ -159,9 +160,11 @@ bool Recorder::all_placed(pid_t pid) const {
 
 void Recorder::replaced(pid_t pid, pid_t former) {
   threads_.replace(pid, former);
-  auto& places = places_[pid];
-  // Probes sit in files, and stay; addresses were the former program's.
-  std::erase_if(places, [&](const Place& p) { return shared_.plan.triggers[p.trigger].kind == TriggerKind::breakpoint; });
+  const auto ends = [this](const Place& p) { return ends_at_exec(shared_.plan.triggers[p.trigger]); };
+  std::erase_if(places_[pid], ends);
+  auto again = fixed_places(shared_.plan);
+  std::erase_if(again, [&](const Place& p) { return !ends(p); });
+  if (auto r = threads_.place(pid, again); !r) untraced(r.error(), pid);
   place_what_is_mapped(pid);
   if (!all_placed(pid)) tracees_.stop_at_entry(pid);
 }
@@ -244,7 +247,7 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
   capture::WriterSetup setup;
   setup.directory = directory;
   const char* scope = plan.scope == Scope::user ? "u" : plan.scope == Scope::kernel ? "k" : "";
-  const Placing placing{true, false, false};
+  const Placing placing{.on_exec = true};
   setup.events.push_back(setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("intel_pt//{}", scope)));
   setup.events.push_back(setup_of(sideband_attr(plan, placing), fmt::format("dummy:{}", scope)));
   // Stored as perf prints them without tracing data: see intel_pt::trigger.

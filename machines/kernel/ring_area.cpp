@@ -6,7 +6,7 @@
 namespace tracectl::kernel {
 namespace {
 
-constexpr size_t kKnown = 256;     // bytes: with a time stamp in them, they stand nowhere else
+constexpr size_t kKnown = 8192;    // bytes: some PSBs with their time stamps; branches alone repeat
 constexpr size_t kFewest = 32;     // fewer may repeat
 constexpr uint64_t kApart = 4096;  // pieces that do not follow each other are no neighbours in the stream
 
@@ -31,13 +31,16 @@ void drop(RingArea::Content& c, uint64_t n) {
   c.b = c.b.subspan(std::min<uint64_t>(n - from_a, c.b.size()));
 }
 
-// Where `known` ends in a|b; 0 when it is not there.
-uint64_t end_of(const std::vector<std::byte>& known, Bytes a, Bytes b) {
-  if (known.size() < kFewest) return 0;
-  std::vector<std::byte> all(a.begin(), a.end());
-  all.insert(all.end(), b.begin(), b.end());
-  const auto at = std::find_end(all.begin(), all.end(), known.begin(), known.end());
-  return at == all.end() ? 0 : static_cast<uint64_t>(at - all.begin()) + known.size();
+// Does `known`, as far as it fits, lie in front of `end` in a|b? Elsewhere it means nothing: a loop's trace repeats.
+bool lies_at(const std::vector<std::byte>& known, Bytes a, Bytes b, uint64_t end) {
+  const uint64_t size = std::min<uint64_t>(known.size(), end);
+  if (size < kFewest) return false;
+  uint64_t at = end - size;
+  return std::all_of(known.end() - static_cast<std::ptrdiff_t>(size), known.end(), [&](std::byte k) {
+    const std::byte here = at < a.size() ? a[at] : b[at - a.size()];
+    ++at;
+    return here == k;
+  });
 }
 
 }  // namespace
@@ -48,9 +51,10 @@ RingArea::Content RingArea::newest(Bytes area, uint64_t head, uint64_t most) {
   Content out;
   if (went_round_) out.a = area.subspan(at);
   out.b = area.first(at);
-  const uint64_t known = end_of(last_, out.a, out.b);
-  const bool follows = known != 0;
-  drop(out, known);
+  // In time's order; what stood behind the newest byte has gone round.
+  const uint64_t seen = last_at_ <= at ? out.a.size() + last_at_ : last_at_ - at;
+  const bool follows = lies_at(last_, out.a, out.b, seen);
+  if (follows) drop(out, seen);
   const bool cut = out.size() > most;
   if (cut) drop(out, out.size() - most);
   // A neighbour, or the trace's own begin; else a gap lies in front.
@@ -58,6 +62,7 @@ RingArea::Content RingArea::newest(Bytes area, uint64_t head, uint64_t most) {
   out.offset = position_ + (begins ? 0 : kApart);
   if (out.size() == 0) return out;
   position_ = out.offset + out.size();
+  last_at_ = at;
   last_ = last_of(out.a, out.b);
   return out;
 }

@@ -3,7 +3,7 @@
 //
 // The driver tells the place of the newest byte in the area, not how often it went round: whether
 // it did is seen from what lies behind that place, which is zero until then. What an earlier look
-// has kept already is found again by its last bytes, and left out.
+// has kept is left out when its last bytes still stand where they stood.
 // Shape: `a` lies in front of `b` in time; both point into the area.
 // Order: the event must be stopped; it writes nothing meanwhile.
 // Units: bytes.
@@ -31,6 +31,7 @@ class RingArea {
  private:
   bool went_round_ = false;
   uint64_t position_ = 0;        // stream position behind what was kept
+  uint64_t last_at_ = 0;         // where in the area that was
   std::vector<std::byte> last_;  // its last bytes
 };
 

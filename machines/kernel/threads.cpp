@@ -12,6 +12,12 @@
 #include "core/perf/uapi.hpp"
 
 namespace tracectl::kernel {
+namespace {
+
+constexpr Placing kHeld{.held = true};
+
+}  // namespace
+
 Threads::~Threads() {
   for (auto& [tid, r] : running_) {
     session_.forget(r->group.wait_fd());
@@ -25,7 +31,7 @@ uint64_t Threads::aux_size() const {
 }
 
 Result<> Threads::begin(int32_t pid, int32_t tid, const std::vector<Place>& places, bool on_exec) {
-  Placing placing;
+  Placing placing = kHeld;
   placing.on_exec = on_exec;
   const uint64_t size = aux_size();
   auto group = Group::open(shared_, pid, tid, -1, placing, size);
@@ -78,10 +84,13 @@ void Threads::hit(Running& r, uint64_t id) {
     ++r.facts.windows;
     ++windows_;
   }
-  if (action == Action::snapshot)
-    r.asked = std::max(r.asked, shared_.plan.triggers[trigger].snapshot_size);
-  else
+  if (action != Action::snapshot) {
     r.paused = action == Action::pause;
+    return;
+  }
+  // Two hits before we came: there is trace for one.
+  if (r.asked != 0) ++missed_;
+  r.asked = std::max(r.asked, shared_.plan.triggers[trigger].snapshot_size);
 }
 
 // A record of interest on its way: samples of triggers tell the windows without decoding.
@@ -137,8 +146,8 @@ void Threads::keep_asked() {
     if (r->asked == 0) continue;
     r->group.disable();
     missed_ += keep(*r, std::exchange(r->asked, 0)) ? 0 : 1;
-    // The hit paused it; where the plan had it paused it stays so.
-    if (!r->paused)
+    // The hit may have paused it; where the plan had it paused it stays so.
+    if (snapshot_pauses(shared_.plan, kHeld) && !r->paused)
       if (auto done = r->group.act(Action::resume); !done && failed_) failed_ = done;
     (void)r->group.enable();
   }
@@ -171,7 +180,7 @@ void Threads::replace(int32_t pid, int32_t former) {
   if (it == running_.end()) return;
   auto kept = std::move(it->second);
   running_.erase(it);
-  kept->group.drop_addresses();
+  kept->group.drop_for_exec();
   running_[pid] = std::move(kept);
 }
 

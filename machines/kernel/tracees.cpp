@@ -14,8 +14,11 @@
 
 #include <bit>
 #include <csignal>
+#include <cstring>
 #include <ctime>
 #include <fstream>
+
+#include "machines/kernel/attrs.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -25,6 +28,9 @@ constexpr long kChildren = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
 constexpr int kReleaseTries = 1000;
 constexpr timespec kReleaseWait{0, 2 * 1000 * 1000};
 constexpr long kBreakpoint = 0xcc;  // int3
+// The signal of a perf event. Source: include/uapi/asm-generic/siginfo.h (TRAP_PERF, _sigfault._perf).
+constexpr int kTrapPerf = 6;
+constexpr size_t kPerfDataOffset = 24;
 
 void* as_data(uint64_t value) { return std::bit_cast<void*>(static_cast<uintptr_t>(value)); }
 
@@ -34,6 +40,13 @@ pid_t status_number(pid_t tid, std::string_view key, pid_t otherwise) {
   for (std::string line; std::getline(in, line);)
     if (line.starts_with(key)) return static_cast<pid_t>(std::strtol(line.c_str() + key.size(), nullptr, 10));
   return otherwise;
+}
+
+bool signal_waits(pid_t tid, int signal) {
+  std::ifstream in(fmt::format("/proc/{}/status", tid));
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("SigPnd:")) return (std::strtoull(line.c_str() + 7, nullptr, 16) >> (signal - 1) & 1) != 0;
+  return false;
 }
 
 pid_t process_of(pid_t tid) { return status_number(tid, "Tgid:", tid); }
@@ -174,8 +187,18 @@ void Tracees::stopped(pid_t tid, int status) {
 }
 
 void Tracees::signalled(pid_t tid, int signal) {
-  if (signal == SIGTRAP && at_entry(tid)) return go_on(tid);
-  go_on(tid, signal);
+  const bool ours = signal == SIGTRAP && (at_entry(tid) || at_snapshot(tid));
+  go_on(tid, ours ? 0 : signal);
+}
+
+bool Tracees::at_snapshot(pid_t tid) {
+  siginfo_t info{};
+  if (ptrace(PTRACE_GETSIGINFO, tid, nullptr, &info) != 0 || info.si_code != kTrapPerf) return false;
+  uint64_t data = 0;
+  std::memcpy(&data, reinterpret_cast<const char*>(&info) + kPerfDataOffset, sizeof data);
+  if (data != kSnapshotSignal) return false;
+  if (events_.snapshot) events_.snapshot();
+  return true;
 }
 
 void Tracees::stop_at_entry(pid_t pid) {
@@ -212,10 +235,16 @@ bool Tracees::at_entry(pid_t tid) {
 #endif
 }
 
-void Tracees::let_go(pid_t tid, int status) {
+bool Tracees::let_go(pid_t tid, int status) {
   const int event = status >> 16, signal = WSTOPSIG(status);
-  const bool ours = signal == SIGTRAP && (event != 0 || at_entry(tid));
+  // A snapshot's signal that is still on its way would kill the program when we are gone.
+  if (event != 0 && signal_waits(tid, SIGTRAP)) {
+    go_on(tid);
+    return false;
+  }
+  const bool ours = signal == SIGTRAP && (event != 0 || at_entry(tid) || at_snapshot(tid));
   ptrace(PTRACE_DETACH, tid, nullptr, as_data(static_cast<uint64_t>(event == 0 && !ours ? signal : 0)));
+  return true;
 }
 
 void Tracees::release() {
@@ -230,7 +259,7 @@ void Tracees::release() {
       nanosleep(&kReleaseWait, nullptr);
       continue;
     }
-    if (WIFSTOPPED(status)) let_go(tid, status);
+    if (WIFSTOPPED(status) && !let_go(tid, status)) continue;
     known_.erase(tid);
     if (!WIFSTOPPED(status) && events_.gone) events_.gone(tid, status);
   }

@@ -36,6 +36,7 @@ struct TraceeEvents {
   // exec: the program is mapped, and has run nothing. `former` is what its thread was called before.
   std::function<void(pid_t pid, pid_t former)> replaced;
   std::function<void(pid_t pid)> loaded;                 // its libraries are mapped too (asked for by stop_at_entry)
+  std::function<void()> snapshot;                        // a snapshot's hit stopped the thread
   std::function<void(pid_t tid, int wait_status)> gone;  // the thread is no more (not called while it stands still)
 };
 
@@ -67,7 +68,8 @@ class Tracees {
   void signalled(pid_t tid, int signal);
   void first_stop(pid_t tid);
   bool at_entry(pid_t tid);
-  void let_go(pid_t tid, int status);
+  bool at_snapshot(pid_t tid);
+  bool let_go(pid_t tid, int status);  // false: it has to stop once more
   void go_on(pid_t tid, int signal = 0);
   void replaced(pid_t tid);
 

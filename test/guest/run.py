@@ -23,6 +23,7 @@ def script(bench):
                  f"-- {migrate} {ROUNDS}",
         "whole": f"--size 256KiB -- {ring} 3 600000",
         "ring": f"/ring.toml -- {ring} 3 200000",
+        "often": f"/ring.toml -- {ring} 20 300",
         "crash": f"/ring.toml --snapshot-on crash -- {ring} 0 100000 crash",
         "per_cpu": f"/per_cpu.toml -- {ring} 0",
         "limit": f"--window from=breakpoint:ring_static:work,to=breakpoint:ring_static:leave,limit=3 -- {ring} 0",
@@ -123,7 +124,10 @@ def snapshots(bench, out):
     equal("pieces that lead into report_error", len(calls), 3)
     last = bench.view("script", "branches", "--last", "1", f"{out}/ring.data")
     need("call" in last and "report_error" in last, "the last branch:", last)
-    return f"{info['bytes']} bytes, {info['instructions']} instructions"
+    often = bench.clean_info(f"{out}/often.data")
+    calls = re.findall(r"call .*→ \S+ report_error$", bench.view("script", "branches", f"{out}/often.data"), re.M)
+    equal("snapshots with next to nothing between them", len(calls), 20)
+    return f"{info['bytes']} bytes, {info['instructions']} instructions; close together: {often['bytes']} bytes"
 
 
 def crash(bench, out):

@@ -25,7 +25,7 @@ ResolvedTrigger trigger(TriggerKind kind, Action action) {
   return t;
 }
 
-constexpr Placing kOnExec{true, false, false};
+constexpr Placing kOnExec{.on_exec = true};
 
 }  // namespace
 
@@ -93,6 +93,25 @@ TEST_CASE("breakpoints and probes carry their place") {
   CHECK(attr.config2 == 0x1136);
   CHECK(perf::aux_action(attr) == perf::kAuxPause);  // until the trace is kept
   CHECK(attr.wakeup_events == 1);
+}
+
+TEST_CASE("a snapshot's hit stops the thread that we hold") {
+  ResolvedPlan plan;
+  const auto t = trigger(TriggerKind::breakpoint, Action::snapshot);
+  const EventSource source{PERF_TYPE_BREAKPOINT, 0};
+  CHECK(member_attr(plan, t, source, {}, nullptr, 0x1000).sigtrap == 0);
+  const auto attr = member_attr(plan, t, source, {.held = true}, nullptr, 0x1000);
+  CHECK(attr.sigtrap == 1);
+  CHECK(attr.remove_on_exec == 1);  // the kernel asks for it
+  CHECK(attr.sig_data == kSnapshotSignal);
+  // Nothing of user mode runs behind the hit; kernel code does.
+  CHECK(perf::aux_action(attr) == 0);
+  plan.scope = Scope::all;
+  CHECK(perf::aux_action(member_attr(plan, t, source, {.held = true}, nullptr, 0x1000)) == perf::kAuxPause);
+  CHECK(member_attr(plan, trigger(TriggerKind::breakpoint, Action::pause), source, {.held = true}, nullptr, 0).sigtrap == 0);
+  CHECK(ends_at_exec(t));
+  CHECK(ends_at_exec(trigger(TriggerKind::uprobe, Action::snapshot)));
+  CHECK_FALSE(ends_at_exec(trigger(TriggerKind::uprobe, Action::pause)));
 }
 
 TEST_CASE("ids and types are read under the host's root, and what is missing is named") {

@@ -79,6 +79,27 @@ TEST_CASE("a snapshot's size takes the newest") {
   check(ring.newest(unit.area, unit.head(), 512), 3000, 100);
 }
 
+TEST_CASE("a loop's trace repeats, and is new all the same") {
+  // Whole rounds of a loop, each with the same bytes, as between two calls of one function.
+  constexpr uint64_t kRound = 1000;
+  std::vector<std::byte> area(kSize);
+  uint64_t written = 0;
+  const auto write = [&](uint64_t rounds) {
+    for (uint64_t i = 0; i < rounds * kRound; ++i, ++written) area[written % kSize] = Unit::value(written % kRound);
+  };
+  RingArea ring;
+  write(3);
+  CHECK(ring.newest(area, written % kSize, kSize).size() == 3 * kRound);
+  write(1);
+  const auto second = ring.newest(area, written % kSize, kSize);
+  CHECK(second.size() == kRound);
+  CHECK(second.offset == 3 * kRound);
+  write(2);  // over the end
+  CHECK(ring.newest(area, written % kSize, kSize).size() == 2 * kRound);
+  write(7);
+  CHECK(ring.newest(area, written % kSize, kSize).size() == kSize);
+}
+
 TEST_CASE("nothing written is nothing") {
   Unit unit;
   RingArea ring;
