@@ -2,10 +2,12 @@
 #include "cli/plan_options.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 #include "config/parse.hpp"
@@ -108,7 +110,30 @@ std::string as_plan_file(const PlanOptions& options) {
   return out + trigger_tables(options);
 }
 
+Target target_of(const PlanOptions& options) {
+  if (!options.pids.empty()) return {TargetKind::process, options.pids, ""};
+  if (!options.tids.empty()) return {TargetKind::thread, options.tids, ""};
+  if (options.all_cpus) return {TargetKind::cpus, {}, ""};
+  if (!options.cgroup.empty()) return {TargetKind::cgroup, {}, options.cgroup};
+  return {};
+}
+
+// The program of a process that runs; it may have been deleted since.
+Result<ProgramFacts> running_program(int32_t id) {
+  const std::string link = fmt::format("/proc/{}/exe", id);
+  if (access(fmt::format("/proc/{}", id).c_str(), F_OK) != 0)
+    return fail_usage(fmt::format("there is no process or thread {}", id), "ps -eLf lists them");
+  auto facts = read_program(link, "");
+  if (!facts)
+    return fail_unsupported(fmt::format("cannot see which program {} runs: {}", id, facts.error().what),
+                            "it is a kernel thread, or another user's: run as that user or as root");
+  std::error_code error;
+  if (const auto path = std::filesystem::read_symlink(link, error); !error) facts->path = path.string();
+  return facts;
+}
+
 Result<ProgramFacts> program_facts(const Plan& plan) {
+  if (!plan.target.ids.empty()) return running_program(plan.target.ids.front());
   if (!plan.command || plan.command.value->empty()) return ProgramFacts{};
   const char* path = std::getenv("PATH");
   return read_program(plan.command.value->front(), path == nullptr ? "/usr/bin:/bin" : path);
@@ -146,6 +171,14 @@ void add_plan_options(CLI::App& verb, PlanOptions& options) {
   verb.add_option("--machine", options.machine, "auto, kernel or emulated")->option_text("NAME");
   verb.add_option("--scope", options.scope, "user, kernel or all")->option_text("NAME");
   verb.add_option("--start", options.start, "paused or running")->option_text("HOW");
+  auto* pid = verb.add_option("-p,--pid", options.pids, "trace running processes, all their threads")->delimiter(',');
+  auto* tid = verb.add_option("-t,--tid", options.tids, "trace running threads alone")->delimiter(',');
+  auto* all = verb.add_flag("-a,--all-cpus", options.all_cpus, "trace all that runs");
+  auto* cgroup = verb.add_option("--cgroup", options.cgroup, "trace what runs in this cgroup")->option_text("PATH");
+  for (auto* one : {pid, tid, cgroup}) one->option_text(one == cgroup ? "PATH" : "N,...")->allow_extra_args(false);
+  for (auto* one : {pid, tid, all, cgroup})
+    for (auto* other : {pid, tid, all, cgroup})
+      if (one != other) one->excludes(other);
   verb.add_option("--size", options.size, "each trace buffer, such as 4MiB")->option_text("SIZE");
 }
 
@@ -165,6 +198,9 @@ Result<Plan> build_plan(const PlanOptions& options, const std::vector<std::strin
   read_single(plan, "trace", "scope", options.scope, diagnostics);
   read_single(plan, "trace", "start", options.start, diagnostics);
   read_single(plan, "buffer", "size", options.size, diagnostics);
+  plan.target = target_of(options);
+  // A plan's command is for itself alone.
+  if (plan.target.kind != TargetKind::command) plan.command = {};
   if (!command.empty()) plan.command = {command, {}};
   return plan;
 }
@@ -176,6 +212,8 @@ Result<LoadedPlan> load_plan(const PlanOptions& options) {
   LoadedPlan loaded;
   if (auto program = program_facts(*plan); program)
     loaded.program = std::move(*program);
+  else if (plan->target.kind != TargetKind::command)
+    return tl::unexpected<Error>(program.error());
   else
     loaded.command_error = std::move(program.error());
   loaded.host = read_host();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The options that make or change a plan, shared by check and run: a plan file, --window,
-// --trigger, --machine, --scope, --start, --size, and the command after `--`.
+// --trigger, --machine, --scope, --start, --size, what to trace (--pid, --tid, --all-cpus, --cgroup), and the
+// command after `--`.
 #pragma once
 
 #include <optional>
@@ -19,6 +20,9 @@ struct PlanOptions {
   std::string plan_file;
   std::vector<std::string> windows, triggers;
   std::string machine, scope, start, size;
+  std::vector<int32_t> pids, tids;
+  bool all_cpus = false;
+  std::string cgroup;
 };
 
 struct LoadedPlan {

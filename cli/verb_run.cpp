@@ -26,6 +26,8 @@ constexpr const char* kFooter =
     "  tracectl run --window function=libc.so.6:qsort -- ./app    no plan file: one window\n"
     "  tracectl run -- ./app                                      trace all of it\n"
     "  tracectl run --trigger 'breakpoint:app:report_error=snapshot' -- ./app    what led to the error\n"
+    "  tracectl run --window function=app:handle --pid 4711       of a process that runs, until Ctrl-C\n"
+    "  tracectl run plan.toml --all-cpus -- sleep 2               of all that runs, for two seconds\n"
     "In ring mode SIGUSR2 to tracectl takes a snapshot of every thread.\n"
     "The capture is the directory tracectl.data (an older one moves to tracectl.data.old).\n"
     "Exit code: the command's own (126 and 127 when it cannot be started, 128+N after signal N);\n"
@@ -168,6 +170,10 @@ int run_run(const RunVerbOptions& options) {
   auto loaded = load_plan(options.plan);
   if (!loaded) return report_error(loaded.error());
   if (auto r = add_snapshots(options.snapshot_on, loaded->plan.buffer); !r) return report_error(r.error());
+  if (loaded->plan.target.kind == TargetKind::command && loaded->plan.command.empty())
+    return report_error(
+        {ErrorKind::usage, "no command to run",
+         "put it behind --: tracectl run plan.toml -- ./app; --pid, --tid, --all-cpus or --cgroup trace what runs already"});
   emulated::CannotStart reason;
   if (loaded->plan.machine == MachineKind::emulated && !emulated::can_start(loaded->plan.command, reason)) {
     report_error({ErrorKind::failed, reason.why, reason.hint});

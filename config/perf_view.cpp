@@ -159,6 +159,35 @@ void check_equal(const ResolvedPlan& plan, PerfLine* out) {
   if (plan.limits.bytes || plan.limits.windows) out->reasons.emplace_back("perf record has no limit of bytes or windows");
 }
 
+std::string target_text(const Target& target) {
+  std::string ids;
+  for (const int32_t id : target.ids) ids += (ids.empty() ? "" : ",") + std::to_string(id);
+  switch (target.kind) {
+    case TargetKind::command:
+      return "";
+    case TargetKind::process:
+      return " -p " + ids;
+    case TargetKind::thread:
+      return " -t " + ids;
+    case TargetKind::cpus:
+      return " -a";
+    case TargetKind::cgroup:
+      return " -a -G " + shell_quoted(target.cgroup);
+  }
+  return "";
+}
+
+PerfLine finish(std::string line, const ResolvedPlan& plan, PerfLine out) {
+  if (!out.reasons.empty()) {
+    out.lines.clear();
+    return out;
+  }
+  add_missing_paths(plan, &out);
+  if (plan.limits.duration) out.reasons.emplace_back("limits.duration: put timeout(1) before perf");
+  out.lines.push_back(std::move(line));
+  return out;
+}
+
 }  // namespace
 
 std::string shell_quoted(const std::string& text) {
@@ -197,17 +226,12 @@ PerfLine perf_line(const ResolvedPlan& plan) {
     line += fmt::format(" -e {}{}{}aux-action={}/", event, join, period, action);
     if (!t.filter_text.empty()) line += " --filter " + shell_quoted(t.filter_text);
   }
+  line += target_text(plan.target);
+  if (plan.target.kind != TargetKind::command && plan.command.empty()) return finish(std::move(line), plan, out);
   line += " --";
   for (const std::string& word : plan.command) line += " " + shell_quoted(word);
   if (plan.command.empty()) line += " COMMAND";
-  if (!out.reasons.empty()) {
-    out.lines.clear();
-    return out;
-  }
-  add_missing_paths(plan, &out);
-  if (plan.limits.duration) out.reasons.emplace_back("limits.duration: put timeout(1) before perf");
-  out.lines.push_back(std::move(line));
-  return out;
+  return finish(std::move(line), plan, out);
 }
 
 }  // namespace tracectl

@@ -93,7 +93,8 @@ std::string print_plan(const ResolvedPlan& plan, const HostFacts& host) {
   std::string out;
   if (!plan.title.empty()) out += row("title", plan.title);
   out += row("plan", plan.source_path.empty() ? "(from options)" : plan.source_path);
-  out += row("command", command_text(plan.command));
+  if (plan.target.kind != TargetKind::command) out += row("target", name_of(plan.target));
+  if (plan.target.kind == TargetKind::command || !plan.command.empty()) out += row("command", command_text(plan.command));
   if (!plan.user.empty()) out += row("user", plan.user);
   out += row("backend", name_of(plan.backend));
   out += row("machine", fmt::format("{}: {}", name_of(plan.machine), plan.machine_why));

@@ -88,6 +88,7 @@ Json group_json(const ResolvedPlan& plan, const HostFacts& host) {
 std::string print_plan_json(const ResolvedPlan& plan, const HostFacts& host) {
   Json out = {{"title", plan.title},
               {"plan", plan.source_path},
+              {"target", name_of(plan.target)},
               {"command", plan.command},
               {"user", plan.user},
               {"follow", plan.follow},

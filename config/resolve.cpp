@@ -64,30 +64,7 @@ void resolve_scope(ResolveContext& c) {
                               "run as root, or sysctl kernel.perf_event_paranoid=1");
 }
 
-void resolve_target(ResolveContext& c) {
-  const Plan& plan = c.plan;
-  c.out.title = plan.title.value_or("");
-  if (plan.source != nullptr) {
-    c.out.source_path = plan.source->name;
-    c.out.source_text = plan.source->text;
-  }
-  c.out.command = plan.command.value_or({});
-  if (plan.command && plan.command.value->empty())
-    c.diagnostics.error(plan.command.at, "command is empty",
-                        "write [\"./app\", \"argument\"], or leave it out and give -- ./app argument");
-  c.out.user = plan.user.value_or("");
-  if (plan.user && c.emulated())
-    c.diagnostics.unsupported(plan.user.at, "user is not supported on the emulated machine",
-                              "run tracectl itself as that user");
-  c.out.follow = plan.follow.value_or(true);
-}
-
-void resolve_threads(ResolveContext& c) {
-  c.out.threads = c.plan.threads.value_or(ThreadMode::exact);
-  if (c.emulated() && c.plan.threads && *c.plan.threads == ThreadMode::per_cpu) {
-    c.out.threads = ThreadMode::exact;
-    c.note("threads = per-cpu has no effect on the emulated machine: every thread has its own buffer");
-  }
+void resolve_filters(ResolveContext& c) {
   c.out.address_filters = c.plan.address_filters.value_or({});
   if (c.out.address_filters.empty()) return;
   const SourceRef& at = c.plan.address_filters.at;
@@ -163,6 +140,7 @@ std::optional<ResolvedPlan> resolve(const Plan& plan, const HostFacts& host, con
   resolve_target(c);
   resolve_scope(c);
   resolve_threads(c);
+  resolve_filters(c);
   resolve_buffer(c);
   resolve_intel_pt(c);
   resolve_coresight(c);
@@ -172,6 +150,7 @@ std::optional<ResolvedPlan> resolve(const Plan& plan, const HostFacts& host, con
   lint_snapshots(c);
   lint_breakpoints(c);
   lint_actions(c);
+  lint_target(c);
   if (diagnostics.has_errors()) return std::nullopt;
   return out;
 }

@@ -20,10 +20,13 @@ struct ResolveContext {
   void note(std::string text) { out.notes.push_back(std::move(text)); }
 };
 
+void resolve_target(ResolveContext& c);
+void resolve_threads(ResolveContext& c);
 void resolve_buffer(ResolveContext& c);
 void resolve_intel_pt(ResolveContext& c);
 void resolve_triggers(ResolveContext& c);  // and windows, and start
 void lint_actions(ResolveContext& c);      // resume and pause against start
+void lint_target(ResolveContext& c);       // what events on cpus cannot do
 void lint_duplicates(ResolveContext& c);
 void lint_snapshots(ResolveContext& c);
 void lint_breakpoints(ResolveContext& c);  // debug registers of the kernel machine

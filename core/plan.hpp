@@ -71,6 +71,7 @@ struct Plan {
   std::shared_ptr<const SourceText> source;  // the plan file; null when made from options
   Field<int64_t> version;
   Field<std::string> title;
+  Target target;  // from the command line only
   Field<std::vector<std::string>> command;
   Field<std::string> user;
   Field<bool> follow;

@@ -30,4 +30,22 @@ const char* name_of(BufferPages v) { return v == BufferPages::scatter ? "scatter
 const char* name_of(OnFull v) { return v == OnFull::wait ? "wait" : v == OnFull::stop ? "stop" : "drop"; }
 const char* name_of(ThreadMode v) { return v == ThreadMode::exact ? "exact" : "per-cpu"; }
 
+std::string name_of(const Target& target) {
+  std::string ids;
+  for (const int32_t id : target.ids) ids += (ids.empty() ? "" : ",") + std::to_string(id);
+  switch (target.kind) {
+    case TargetKind::command:
+      return "";
+    case TargetKind::process:
+      return "process " + ids;
+    case TargetKind::thread:
+      return "thread " + ids;
+    case TargetKind::cpus:
+      return "all cpus";
+    case TargetKind::cgroup:
+      return "cgroup " + target.cgroup;
+  }
+  return "";
+}
+
 }  // namespace tracectl

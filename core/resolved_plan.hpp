@@ -19,6 +19,7 @@ enum class BackendKind : uint8_t { intel_pt, coresight };
 enum class MachineKind : uint8_t { kernel, emulated };
 enum class Scope : uint8_t { user, kernel, all };
 enum class ThreadMode : uint8_t { exact, per_cpu };
+enum class TargetKind : uint8_t { command, process, thread, cpus, cgroup };
 enum class Action : uint8_t { resume, pause, snapshot };
 enum class TriggerKind : uint8_t { tracepoint, breakpoint, uprobe, uretprobe, kprobe, kretprobe, event };
 enum class BreakAccess : uint8_t { execute, write, read_write };
@@ -93,6 +94,13 @@ struct BufferPlan {
   uint64_t total = 256u << 20;  // bytes
 };
 
+// Whose code is traced. Every kind but `command` means what runs already; a command beside it only says for how long.
+struct Target {
+  TargetKind kind = TargetKind::command;
+  std::vector<int32_t> ids;  // process, thread
+  std::string cgroup;        // cgroup: its directory, or its path below the mount
+};
+
 struct Limits {
   std::optional<std::chrono::nanoseconds> duration;
   std::optional<uint64_t> bytes, windows;
@@ -102,6 +110,7 @@ struct ResolvedPlan {
   std::string title;
   std::string source_path;  // plan file; empty when made from options
   std::string source_text;  // verbatim, kept in the capture
+  Target target;
   std::vector<std::string> command;
   std::string user;  // start the command as this user; empty: as we are
   bool follow = true;
@@ -143,5 +152,6 @@ struct ResolvedPlan {
 [[nodiscard]] const char* name_of(BufferPages);
 [[nodiscard]] const char* name_of(OnFull);
 [[nodiscard]] const char* name_of(ThreadMode);
+[[nodiscard]] std::string name_of(const Target&);  // "process 42", "all cpus"; "" for a command
 
 }  // namespace tracectl

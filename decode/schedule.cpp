@@ -27,6 +27,17 @@ const Turn& turn_at(const std::vector<Turn>& turns, uint64_t time) {
   return behind == turns.begin() ? turns.front() : *std::prev(behind);
 }
 
+size_t turn_with_code(std::span<const Turn> turns, size_t at, uint64_t address) {
+  constexpr uint64_t kSoon = 100'000'000;  // ns
+  for (size_t i = at; i < turns.size() && turns[i].time <= turns[at].time + kSoon; ++i) {
+    const auto& sections = turns[i].images->sections;
+    if (std::any_of(sections.begin(), sections.end(),
+                    [address](const Section& s) { return address >= s.address && address - s.address < s.size; }))
+      return i;
+  }
+  return at;
+}
+
 // A record of one cpu, in order. `out_time`: when the last thread went, until the next comes.
 void Schedule::add(const SwitchRecord& r, std::vector<Run>& runs, uint64_t& out_time) const {
   const bool first = runs.empty();

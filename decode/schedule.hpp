@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "core/capture/reader.hpp"
@@ -26,6 +27,11 @@ struct Turn {
 
 // The turn of a trace that is enabled at `time`. `turns` is not empty.
 [[nodiscard]] const Turn& turn_at(const std::vector<Turn>& turns, uint64_t time);
+
+// The turn of a trace that begins at `address` and whose time is that of turn `at` or soon behind: a cpu's trace that
+// was resumed on its way out of the kernel may show its first code only after the next switch, and tells no
+// time between. `at` itself where none of the next ones has code there.
+[[nodiscard]] size_t turn_with_code(std::span<const Turn> turns, size_t at, uint64_t address);
 
 // What one record says of a cpu.
 struct SwitchRecord {

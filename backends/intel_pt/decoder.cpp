@@ -108,6 +108,13 @@ class Programs {
     if (to != at_) take(to);
     code_->advance(time);
   }
+  // The trace begins at `ip`. True when that is a later turn's.
+  bool begin_at(uint64_t ip) {
+    const size_t to = turns_.size() == 1 ? at_ : decode::turn_with_code(turns_, at_, ip);
+    if (to == at_) return false;
+    take(to);
+    return true;
+  }
 
  private:
   void take(size_t turn) {
@@ -203,10 +210,11 @@ class Walk {
   }
 
   void set_time(const pt_event& e) {
-    if (e.has_tsc == 0) return;
-    stamp_.time = facts_.perf_time(e.tsc);
-    if (stamp_.time < next_change_) return;
-    programs_.advance(stamp_.time, e.type == ptev_enabled);
+    if (e.has_tsc != 0) stamp_.time = facts_.perf_time(e.tsc);
+    const bool enabled = e.type == ptev_enabled, late = e.has_tsc != 0 && stamp_.time >= next_change_;
+    if (late) programs_.advance(stamp_.time, enabled);
+    const bool moved = enabled && e.ip_suppressed == 0 && programs_.begin_at(e.variant.enabled.ip);
+    if (!late && !moved) return;
     next_change_ = programs_.next_change();
     set_turn();
     pt_blk_set_image(decoder_.get(), programs_.image());

@@ -62,11 +62,11 @@ capture::EventSetup trigger(const std::string& name, Action action, uint64_t id)
 
 capture::AuxInfo aux_info(const AuxInfoSetup& s) {
   const uint64_t time_known = s.time.mult != 0;
-  constexpr uint64_t kNoSchedSwitch = 0, kNoFilter = 0, kNoEventTrace = 0;
+  constexpr uint64_t kNoFilter = 0, kNoEventTrace = 0;
   return {perf::kAuxtraceIntelPt,
-          {s.pmu_type, s.time.shift, s.time.mult, s.time.zero, time_known, kTsc, kNoRetComp, kNoSchedSwitch, s.snapshot,
-           s.per_cpu_buffers, kMtc, kMtcPeriodMask, s.tsc_ctc_n, s.tsc_ctc_d, kCyc, s.max_nonturbo_ratio, kNoFilter,
-           kNoEventTrace}};
+          {s.pmu_type, s.time.shift, s.time.mult, s.time.zero, time_known, kTsc, kNoRetComp,
+           static_cast<uint64_t>(s.switches), s.snapshot, s.per_cpu_buffers, kMtc, kMtcPeriodMask, s.tsc_ctc_n, s.tsc_ctc_d,
+           kCyc, s.max_nonturbo_ratio, kNoFilter, kNoEventTrace}};
 }
 
 }  // namespace tracectl::intel_pt

@@ -37,10 +37,14 @@ struct TimeConversion {
   uint32_t mult = 1;
   uint64_t zero = 0;
 };
+// Whose SWITCH records the capture has: nobody's, its own threads', everybody's.
+// Source: tools/perf/util/intel-pt.c, have_sched_switch.
+enum class Switches : uint8_t { none = 0, own = 2, all = 3 };
 struct AuxInfoSetup {
   uint32_t pmu_type = kEmulatedPmuType;
-  TimeConversion time;                    // default: the trace counts ns itself
-  bool per_cpu_buffers = false;           // AUXTRACE by cpu, not by thread
+  TimeConversion time;           // default: the trace counts ns itself
+  bool per_cpu_buffers = false;  // AUXTRACE by cpu, not by thread
+  Switches switches = Switches::none;
   bool snapshot = false;                  // fragments may overlap
   uint32_t tsc_ctc_n = 0, tsc_ctc_d = 0;  // MTC only: TSC ticks per CTC tick, as a fraction
   uint64_t max_nonturbo_ratio = 0;        // CBR, CYC: 0 when unknown

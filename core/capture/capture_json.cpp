@@ -82,6 +82,7 @@ std::string capture_json(const CaptureSummary& s) {
               {"machine", name_of(s.plan->machine)},
               {"machine_why", s.plan->machine_why},
               {"start_paused", s.plan->start_paused},
+              {"target", name_of(s.plan->target)},
               {"command", s.command}};
   if (!s.cpuid.empty()) out["cpuid"] = s.cpuid;
   if (s.exit_status) out["exit_status"] = *s.exit_status;

@@ -21,6 +21,7 @@ perf_event_attr common_attr(const Placing& placing) {
   attr.exclude_hv = 1;
   attr.sample_id_all = 1;
   attr.inherit = placing.inherit ? 1 : 0;
+  attr.inherit_thread = placing.inherit && placing.only_threads ? 1 : 0;
   return attr;
 }
 
@@ -187,9 +188,7 @@ perf_event_attr member_attr(const ResolvedPlan& plan, const ResolvedTrigger& tri
   return attr;
 }
 
-bool snapshot_pauses(const ResolvedPlan& plan, const Placing& placing) {
-  return !placing.held || plan.scope != Scope::user;
-}
+bool snapshot_pauses(const ResolvedPlan& plan, const Placing& placing) { return placing.held && plan.scope != Scope::user; }
 
 bool ends_at_exec(const ResolvedTrigger& trigger) {
   return trigger.kind == TriggerKind::breakpoint || trigger.action == Action::snapshot;

@@ -4,10 +4,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
-
-#include "core/perf/kernel.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -30,6 +30,7 @@ Group::Group(Group&& o) noexcept
       base_size_(o.base_size_),
       aux_size_(o.aux_size_),
       ids_(std::move(o.ids_)),
+      output_(o.output_),
       actor_(std::move(o.actor_)) {}
 
 Group::~Group() {
@@ -53,20 +54,33 @@ Result<> Group::note_id(int fd, size_t event) {
 }
 
 Result<Group> Group::open(const GroupPlan& shared, int32_t pid, int32_t tid, int cpu, const Placing& placing,
-                          uint64_t aux_size) {
+                          uint64_t aux_size, const Group* ring_of) {
   Group g(shared);
   g.placing_ = placing;
   g.pid_ = pid;
   g.tid_ = tid;
   g.cpu_ = cpu;
   perf_event_attr attr = leader_attr(shared.plan, shared.pmu_type, placing);
-  auto leader = perf::event_open(attr, tid, cpu);
+  auto leader = g.open_event(attr);
   if (leader.error != 0) return tl::unexpected<Error>(g.refused(leader.error, {.step = Step::leader}));
   g.leader_ = std::move(leader.fd);
   if (auto r = g.note_id(g.leader_.get(), 0); !r) return tl::unexpected<Error>(r.error());
-  if (auto r = g.map(aux_size); !r) return tl::unexpected<Error>(r.error());
+  if (ring_of != nullptr) g.output_ = ring_of->output();
+  if (auto r = ring_of != nullptr ? g.join(g.leader_.get(), nullptr) : g.map(aux_size); !r)
+    return tl::unexpected<Error>(r.error());
   if (auto r = g.open_sideband(); !r) return tl::unexpected<Error>(r.error());
   return g;
+}
+
+int Group::output() const { return output_ >= 0 ? output_ : leader_.get(); }
+
+perf::OpenOutcome Group::open_event(perf_event_attr& attr, int group_fd) const {
+  return perf::event_open(attr, tid_, cpu_, group_fd, placing_.cgroup ? PERF_FLAG_PID_CGROUP : 0);
+}
+
+Result<> Group::join(int fd, const ResolvedTrigger* trigger) {
+  if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, output()) == 0) return {};
+  return tl::unexpected<Error>(refused(errno, {.step = Step::output, .trigger = trigger}));
 }
 
 Result<> Group::map(uint64_t aux_size) {
@@ -88,30 +102,42 @@ Result<> Group::map(uint64_t aux_size) {
 
 Result<> Group::open_sideband() {
   perf_event_attr attr = sideband_attr(shared_->plan, placing_);
-  auto opened = perf::event_open(attr, tid_, cpu_);
+  auto opened = open_event(attr);
   if (opened.error != 0) return tl::unexpected<Error>(refused(opened.error, {.step = Step::sideband}));
   sideband_ = std::move(opened.fd);
-  if (ioctl(sideband_.get(), PERF_EVENT_IOC_SET_OUTPUT, leader_.get()) != 0)
-    return tl::unexpected<Error>(refused(errno, {.step = Step::output}));
+  if (auto r = join(sideband_.get(), nullptr); !r) return r;
   return note_id(sideband_.get(), 1);
 }
 
-Result<> Group::add(const Place& place) {
-  const ResolvedTrigger& trigger = shared_->plan.triggers[place.trigger];
-  Member member{{}, place};
+Result<> Group::open_member(Member& member, const ResolvedTrigger& trigger, uint64_t limit) {
+  const Place& place = member.place;
   perf_event_attr attr = member_attr(shared_->plan, trigger, shared_->sources[place.trigger], placing_,
                                      place.text.empty() ? nullptr : place.text.c_str(), place.at);
-  auto opened = perf::event_open(attr, tid_, cpu_, leader_.get());
+  attr.disabled = limit != 0 ? 1 : 0;
+  auto opened = open_event(attr, leader_.get());
   const Refusal refusal{.step = Step::member, .trigger = &trigger, .place = place.at};
   if (opened.error != 0) return tl::unexpected<Error>(refused(opened.error, refusal));
   member.fd = std::move(opened.fd);
-  if (ioctl(member.fd.get(), PERF_EVENT_IOC_SET_OUTPUT, leader_.get()) != 0)
-    return tl::unexpected<Error>(refused(errno, {.step = Step::output, .trigger = &trigger}));
-  if (!trigger.filter_text.empty() && ioctl(member.fd.get(), PERF_EVENT_IOC_SET_FILTER, trigger.filter_text.c_str()) != 0)
+  return join(member.fd.get(), &trigger);
+}
+
+Result<> Group::add(const Place& place, uint64_t limit) {
+  const ResolvedTrigger& trigger = shared_->plan.triggers[place.trigger];
+  Member member{{}, place};
+  if (auto r = open_member(member, trigger, limit); !r) return r;
+  const int fd = member.fd.get();
+  if (!trigger.filter_text.empty() && ioctl(fd, PERF_EVENT_IOC_SET_FILTER, trigger.filter_text.c_str()) != 0)
     return tl::unexpected<Error>(refused(errno, {.step = Step::filter, .trigger = &trigger}));
-  if (auto r = note_id(member.fd.get(), 2 + place.trigger); !r) return r;
+  // The kernel counts, and turns it off with the last one's hit: perf_event_open(2), PERF_EVENT_IOC_REFRESH.
+  if (limit != 0 && ioctl(fd, PERF_EVENT_IOC_REFRESH, static_cast<int>(std::min<uint64_t>(limit, INT_MAX))) != 0)
+    return tl::unexpected<Error>(refused(errno, {.step = Step::enable}));
+  if (auto r = note_id(fd, 2 + place.trigger); !r) return r;
   members_.push_back(std::move(member));
   return {};
+}
+
+void Group::drop_trigger(uint32_t trigger) {
+  std::erase_if(members_, [trigger](const Member& m) { return m.place.trigger == trigger; });
 }
 
 void Group::drop_for_exec() {
@@ -136,7 +162,7 @@ Result<> Group::act(Action action) {
   attr.disabled = 1;
   attr.exclude_kernel = shared_->plan.scope == Scope::user ? 1 : 0;
   perf::set_aux_action(attr, action == Action::resume ? perf::kAuxResume : perf::kAuxPause);
-  auto opened = perf::event_open(attr, tid_, cpu_, leader_.get());
+  auto opened = open_event(attr, leader_.get());
   if (opened.error != 0) return tl::unexpected<Error>(refused(opened.error, {.step = Step::enable}));
   actor_ = std::move(opened.fd);
   // Once: it goes off by itself behind its first hit.

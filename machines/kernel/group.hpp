@@ -15,6 +15,7 @@
 
 #include "core/fd.hpp"
 #include "core/host.hpp"
+#include "core/perf/kernel.hpp"
 #include "core/resolved_plan.hpp"
 #include "core/result.hpp"
 #include "core/session.hpp"
@@ -48,14 +49,16 @@ struct EventId {
 
 class Group {
  public:
+  // `ring_of`: write into that group's rings (it sits on the same cpu); else rings of its own.
   static Result<Group> open(const GroupPlan& shared, int32_t pid, int32_t tid, int cpu, const Placing& placing,
-                            uint64_t aux_size);
+                            uint64_t aux_size, const Group* ring_of = nullptr);
   Group(Group&&) noexcept;
   Group& operator=(Group&&) = delete;
   ~Group();
 
-  // One more member. Its id is among new_ids().
-  Result<> add(const Place& place);
+  // One more member. Its id is among new_ids(). `limit`: it is off after so many hits; 0: never.
+  Result<> add(const Place& place, uint64_t limit = 0);
+  void drop_trigger(uint32_t trigger);
   // Members that end at an exec are closed: the program was replaced.
   void drop_for_exec();
   // Starts the group (it may already be: then nothing happens); also after a full buffer.
@@ -70,20 +73,25 @@ class Group {
 
   [[nodiscard]] Channel channel(uint32_t idx) const;
   [[nodiscard]] int wait_fd() const { return leader_.get(); }
+  [[nodiscard]] int cpu() const { return cpu_; }
   // Ids that were not asked for yet.
   [[nodiscard]] std::vector<EventId> new_ids();
 
  private:
-  explicit Group(const GroupPlan& shared) : shared_(&shared) {}
-  Result<> map(uint64_t aux_size);
-  Result<> open_sideband();
-  Result<> note_id(int fd, size_t event);
-  [[nodiscard]] Error refused(int error, Refusal refusal) const;
-
   struct Member {
     Fd fd;
     Place place;
   };
+  explicit Group(const GroupPlan& shared) : shared_(&shared) {}
+  Result<> map(uint64_t aux_size);
+  Result<> open_member(Member& member, const ResolvedTrigger& trigger, uint64_t limit);
+  [[nodiscard]] int output() const;  // the event that owns the rings
+  [[nodiscard]] perf::OpenOutcome open_event(perf_event_attr& attr, int group_fd = -1) const;
+  Result<> open_sideband();
+  Result<> join(int fd, const ResolvedTrigger* trigger);
+  Result<> note_id(int fd, size_t event);
+  [[nodiscard]] Error refused(int error, Refusal refusal) const;
+
   const GroupPlan* shared_;
   Fd leader_, sideband_;
   std::vector<Member> members_;
@@ -93,6 +101,7 @@ class Group {
   void *base_ = nullptr, *aux_ = nullptr;
   uint64_t base_size_ = 0, aux_size_ = 0;
   std::vector<EventId> ids_;
+  int output_ = -1;  // of another group; -1: our own
   Fd actor_;
 };
 

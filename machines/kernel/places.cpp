@@ -20,13 +20,20 @@ uint64_t address_of(const TriggerSite& site, const ModuleAnswer& module, const C
   return m.address + (site.file_offset - m.file_offset);
 }
 
+std::string maps_of(int32_t pid) {
+  std::ifstream in(fmt::format("/proc/{}/maps", pid));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
 void add_once(std::vector<Place>& out, Place place) {
   if (std::find(out.begin(), out.end(), place) == out.end()) out.push_back(std::move(place));
 }
 
 }  // namespace
 
-std::vector<CodeMapping> code_mappings(const std::string& maps) {
+std::vector<CodeMapping> all_code_mappings(const std::string& maps) {
   std::vector<CodeMapping> out;
   std::istringstream in(maps);
   for (std::string line; std::getline(in, line);) {
@@ -35,18 +42,27 @@ std::vector<CodeMapping> code_mappings(const std::string& maps) {
     int name = 0;
     if (std::sscanf(line.c_str(), "%lx-%lx %4s %lx %*s %*s %n", &from, &to, rights, &offset, &name) < 4 || name == 0)
       continue;
-    if (rights[2] != 'x' || to <= from || static_cast<size_t>(name) >= line.size() || line[static_cast<size_t>(name)] != '/')
-      continue;
-    out.push_back({from, to - from, offset, line.substr(static_cast<size_t>(name))});
+    if (rights[2] != 'x' || to <= from) continue;
+    std::string path = line.substr(std::min(static_cast<size_t>(name), line.size()));
+    // As the kernel's MMAP2 names what has no file.
+    out.push_back({from, to - from, offset, path.empty() ? "//anon" : std::move(path)});
   }
   return out;
 }
 
-std::vector<CodeMapping> code_mappings_of(int32_t pid) {
-  std::ifstream in(fmt::format("/proc/{}/maps", pid));
-  std::ostringstream text;
-  text << in.rdbuf();
-  return code_mappings(text.str());
+std::vector<CodeMapping> code_mappings(const std::string& maps) {
+  auto out = all_code_mappings(maps);
+  std::erase_if(out, [](const CodeMapping& m) { return !m.path.starts_with('/') || m.path == "//anon"; });
+  return out;
+}
+
+std::vector<CodeMapping> code_mappings_of(int32_t pid) { return code_mappings(maps_of(pid)); }
+std::vector<CodeMapping> all_code_mappings_of(int32_t pid) { return all_code_mappings(maps_of(pid)); }
+
+bool every_site_placed(const ResolvedPlan& plan, const std::set<uint32_t>& placed) {
+  for (uint32_t i = 0; i < plan.triggers.size(); ++i)
+    if (sits_in_file(plan.triggers[i]) && placed.count(i) == 0) return false;
+  return true;
 }
 
 std::vector<Place> fixed_places(const ResolvedPlan& plan) {
@@ -62,6 +78,13 @@ std::vector<Place> fixed_places(const ResolvedPlan& plan) {
     else
       out.push_back({i, "", t.where.address});
   }
+  return out;
+}
+
+std::vector<Place> probes_in(const ResolvedPlan& plan, const std::string& path, const ModuleFinder& modules) {
+  std::vector<Place> out;
+  for (const TriggerSite& site : modules(path).sites)
+    if (is_uprobe(plan.triggers[site.trigger].kind)) add_once(out, {site.trigger, path, site.file_offset});
   return out;
 }
 

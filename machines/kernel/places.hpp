@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,11 +26,18 @@ struct CodeMapping {
 
 // The mappings with code in files, of the text of /proc/PID/maps.
 [[nodiscard]] std::vector<CodeMapping> code_mappings(const std::string& maps);
+// All with code: also what the kernel puts there ([vdso]) and what has no name (//anon).
+[[nodiscard]] std::vector<CodeMapping> all_code_mappings(const std::string& maps);
 // The same of a process; empty when it is gone.
 [[nodiscard]] std::vector<CodeMapping> code_mappings_of(int32_t pid);
+[[nodiscard]] std::vector<CodeMapping> all_code_mappings_of(int32_t pid);
 
+// Is each trigger that sits in a file among those that are placed?
+[[nodiscard]] bool every_site_placed(const ResolvedPlan& plan, const std::set<uint32_t>& placed);
 // The triggers' places that need no process to be looked at.
 [[nodiscard]] std::vector<Place> fixed_places(const ResolvedPlan& plan);
+// Probes in a file, whoever maps it. Their objects name it by its path or file name.
+[[nodiscard]] std::vector<Place> probes_in(const ResolvedPlan& plan, const std::string& path, const ModuleFinder& modules);
 // Those in these mappings.
 [[nodiscard]] std::vector<Place> places_in(const ResolvedPlan& plan, const std::vector<CodeMapping>& mappings,
                                            const ModuleFinder& modules);

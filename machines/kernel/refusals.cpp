@@ -65,7 +65,8 @@ Error leader(const Refusal& r, const ResolvedPlan& plan, const HostFacts& host, 
               plan.scope == Scope::user ? rights(host) : "scope = \"user\" needs less right, or: " + rights(host)};
     case ENOENT:
     case ENODEV:
-      return {ErrorKind::unsupported, fmt::format("{}: the {} PMU does not answer", text, pmu_of(plan)),
+      return {ErrorKind::unsupported,
+              fmt::format("{}: the {} PMU does not answer ({})", text, pmu_of(plan), std::strerror(r.error)),
               "`tracectl doctor` says what this machine has"};
     case ESRCH:
       return {ErrorKind::failed, text + ": it is gone", ""};

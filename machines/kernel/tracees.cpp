@@ -17,8 +17,10 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <utility>
 
 #include "machines/kernel/attrs.hpp"
+#include "machines/kernel/running.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -34,22 +36,12 @@ constexpr size_t kPerfDataOffset = 24;
 
 void* as_data(uint64_t value) { return std::bit_cast<void*>(static_cast<uintptr_t>(value)); }
 
-// A number of /proc/TID/status; `otherwise` when the thread is gone.
-pid_t status_number(pid_t tid, std::string_view key, pid_t otherwise) {
-  std::ifstream in(fmt::format("/proc/{}/status", tid));
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with(key)) return static_cast<pid_t>(std::strtol(line.c_str() + key.size(), nullptr, 10));
-  return otherwise;
-}
-
 bool signal_waits(pid_t tid, int signal) {
   std::ifstream in(fmt::format("/proc/{}/status", tid));
   for (std::string line; std::getline(in, line);)
     if (line.starts_with("SigPnd:")) return (std::strtoull(line.c_str() + 7, nullptr, 16) >> (signal - 1) & 1) != 0;
   return false;
 }
-
-pid_t process_of(pid_t tid) { return status_number(tid, "Tgid:", tid); }
 
 // A value of the auxiliary vector; 0 when it is not there. Source: getauxval(3), proc(5).
 uint64_t auxiliary(pid_t pid, uint64_t which) {
@@ -89,11 +81,9 @@ Result<Identity> identity_of(const std::string& user) {
 
 }  // namespace
 
-pid_t parent_of(pid_t pid) { return status_number(pid, "PPid:", 0); }
-
 Tracees::~Tracees() { release(); }
 
-Result<pid_t> Tracees::start(const Command& command) {
+Result<pid_t> Tracees::start(const Command& command, bool hold) {
   const auto who = identity_of(command.user);
   if (!who) return tl::unexpected<Error>(who.error());
   int gate[2], failure[2];
@@ -112,12 +102,34 @@ Result<pid_t> Tracees::start(const Command& command) {
   close(failure[1]);
   gate_ = Fd(gate[1]);
   failure_ = Fd(failure[0]);
-  command_ = child;
+  if (!hold) return child;
   if (ptrace(PTRACE_SEIZE, child, nullptr, as_data(static_cast<uint64_t>(kThreads | (follow_ ? kChildren : 0)))) != 0)
     return fail_errno(fmt::format("holding process {}", child),
                       "another tracer, or kernel.yama.ptrace_scope = 3: threads = \"per-cpu\" needs no ptrace for long");
   known_[child] = child;
   return child;
+}
+
+Result<> Tracees::attach(pid_t pid, bool whole) {
+  constexpr long kExec = PTRACE_O_TRACEEXEC;
+  const auto options = static_cast<uint64_t>(whole ? kThreads | (follow_ ? kChildren : 0) : kExec);
+  const char* hint =
+      "another tracer (a debugger, strace), another user's process, or kernel.yama.ptrace_scope: run as root, or "
+      "threads = \"per-cpu\", which holds nobody";
+  // New threads may come while we seize: until a look finds none that is not ours.
+  for (bool fresh = true; std::exchange(fresh, false);)
+    for (const pid_t tid : whole ? threads_of(pid) : std::vector<pid_t>{pid}) {
+      if (known_.count(tid) != 0) continue;
+      if (ptrace(PTRACE_SEIZE, tid, nullptr, as_data(options)) != 0) {
+        if (errno == ESRCH && whole) continue;
+        if (errno == EPERM && tracer_of(tid) == gettid()) continue;  // it came by itself, and will stop
+        return fail_errno(fmt::format("holding thread {}", tid), hint);
+      }
+      fresh = whole;
+      known_[tid] = process_of(tid);
+      if (events_.began) events_.began(known_[tid], tid);
+    }
+  return {};
 }
 
 void Tracees::go() {

@@ -40,18 +40,19 @@ struct TraceeEvents {
   std::function<void(pid_t tid, int wait_status)> gone;  // the thread is no more (not called while it stands still)
 };
 
-// 0 when the process is gone.
-[[nodiscard]] pid_t parent_of(pid_t pid);
-
 class Tracees {
  public:
-  explicit Tracees(TraceeEvents events, bool follow) : events_(std::move(events)), follow_(follow) {}
+  explicit Tracees(bool follow) : follow_(follow) {}
   ~Tracees();
   Tracees(const Tracees&) = delete;
   Tracees& operator=(const Tracees&) = delete;
 
-  // Forks; the child waits until go(). Its pid.
-  Result<pid_t> start(const Command& command);
+  // Before start() and attach(). What it tells must live until release().
+  void tell(TraceeEvents events) { events_ = std::move(events); }
+  // Forks; the child waits until go(). Its pid. `hold`: it is one of us; else it only runs beside.
+  Result<pid_t> start(const Command& command, bool hold = true);
+  // Holds a running process with all its threads (`whole`), or one thread; `began` is told of each, which runs on.
+  Result<> attach(pid_t pid, bool whole);
   // Lets the child exec. 0, or the errno of its exec.
   void go();
   [[nodiscard]] int exec_error();
@@ -79,7 +80,6 @@ class Tracees {
   };
   TraceeEvents events_;
   bool follow_;
-  pid_t command_ = -1;
   Fd gate_, failure_;
   std::map<pid_t, pid_t> known_;    // process by thread
   std::map<pid_t, Entry> entries_;  // by process

@@ -25,8 +25,7 @@ def script(bench):
         "ring": f"/ring.toml -- {ring} 3 200000",
         "often": f"/ring.toml -- {ring} 20 300",
         "crash": f"/ring.toml --snapshot-on crash -- {ring} 0 100000 crash",
-        "per_cpu": f"/per_cpu.toml -- {ring} 0",
-        "limit": f"--window from=breakpoint:ring_static:work,to=breakpoint:ring_static:leave,limit=3 -- {ring} 0",
+        "drop": f"/drop.toml -- {ring} 0",
         "fails": "-- /bin/busybox false",
         "killed": "-- /bin/busybox sh -c 'kill -9 $$'",
         "missing": "-- /no/such/program",
@@ -47,7 +46,7 @@ def prepare(bench):
         tree.program(bench.program(name))
     tree.text("/ring.toml", 'plan = 1\n[buffer]\nsize = "64KiB"\n[[trigger]]\non = "breakpoint:ring_static:report_error"\n'
                             'do = "snapshot"\nsize = "16KiB"\n')
-    tree.text("/per_cpu.toml", 'plan = 1\n[trace]\nthreads = "per-cpu"\n')
+    tree.text("/drop.toml", 'plan = 1\n[buffer]\non_full = "drop"\n')
     return boot(tree, script(bench), cpus=2, icount=False)
 
 
@@ -141,10 +140,9 @@ def crash(bench, out):
 
 def refused(_, out):
     """What this machine does not do yet is refused before the program starts, in words."""
-    for name, words in (("per_cpu", "cannot do threads"), ("limit", "cannot do a limit of hits")):
-        equal(f"status of {name}", status(out, name), "3")
-        need(words in read(out, f"{name}.err"), f"{name}:", read(out, f"{name}.err"))
-        equal(f"output of {name}", read(out, f"{name}.out"), "")
+    equal("status of drop", status(out, "drop"), "3")
+    need("cannot do on_full" in read(out, "drop.err"), "drop:", read(out, "drop.err"))
+    equal("output of drop", read(out, "drop.out"), "")
 
 
 def ends(_, out):

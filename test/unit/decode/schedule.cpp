@@ -24,6 +24,19 @@ std::vector<Turn> turns_of(std::vector<SwitchRecord> records, const ImageSet& im
 
 }  // namespace
 
+TEST_CASE("a trace that begins in code of the next turn is the next one's") {
+  ImageTimeline mine, theirs;
+  mine.sections.push_back({0, 0x1000, 0x1000, 0, "a", "a", ""});
+  theirs.sections.push_back({0, 0x5000, 0x1000, 0, "b", "b", ""});
+  const std::vector<Turn> turns = {{10, 10, 1, 1, &mine}, {20, 20, 2, 2, &theirs}, {30, 30, 1, 1, &mine}};
+  CHECK(turn_with_code(turns, 0, 0x1800) == 0);
+  CHECK(turn_with_code(turns, 0, 0x5fff) == 1);
+  CHECK(turn_with_code(turns, 1, 0x1000) == 2);
+  CHECK(turn_with_code(turns, 0, 0x9000) == 0);  // nobody's: as it was
+  const std::vector<Turn> apart = {{10, 10, 1, 1, &mine}, {2'000'000'000, 2'000'000'000, 2, 2, &theirs}};
+  CHECK(turn_with_code(apart, 0, 0x5000) == 0);  // too long ago to be the same resume
+}
+
 TEST_CASE("a thread's turn may begin at the out before its in, and has begun at the in") {
   const auto turns = turns_of({record(Kind::start, 5, 7), record(Kind::out, 10, 7), record(Kind::in, 12, 8),
                                record(Kind::out, 20, 8), record(Kind::in, 30, 7)});

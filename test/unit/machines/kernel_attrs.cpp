@@ -91,7 +91,7 @@ TEST_CASE("breakpoints and probes carry their place") {
   CHECK(attr.config == 1);
   CHECK(attr.config1 == reinterpret_cast<uintptr_t>(path));
   CHECK(attr.config2 == 0x1136);
-  CHECK(perf::aux_action(attr) == perf::kAuxPause);  // until the trace is kept
+  CHECK(perf::aux_action(attr) == 0);  // a thread that nobody holds: nothing would resume it
   CHECK(attr.wakeup_events == 1);
 }
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "machines/kernel/running.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <climits>
+#include <filesystem>
+#include <fstream>
+
+#include "core/perf/record_build.hpp"
+#include "machines/kernel/places.hpp"
+
+namespace tracectl::kernel {
+namespace {
+
+// The numbers that name folders of `folder`.
+std::vector<int32_t> numbers_in(const std::string& folder) {
+  std::vector<int32_t> out;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.find_first_not_of("0123456789") == std::string::npos) out.push_back(std::atoi(name.c_str()));
+  }
+  return out;
+}
+
+// A number of /proc/TID/status; `otherwise` when the thread is gone.
+int32_t status_number(int32_t tid, std::string_view key, int32_t otherwise) {
+  std::ifstream in(fmt::format("/proc/{}/status", tid));
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with(key)) return static_cast<int32_t>(std::strtol(line.c_str() + key.size(), nullptr, 10));
+  return otherwise;
+}
+
+class Writing {
+ public:
+  Writing(capture::Writer& writer, uint64_t id) : writer_(writer) { sid_.id = id; }
+
+  Result<> thread(int32_t pid, int32_t tid) {
+    std::ifstream in(fmt::format("/proc/{}/task/{}/comm", pid, tid));
+    std::string name;
+    if (!std::getline(in, name)) return {};
+    about(pid, tid);
+    return put(perf::build_comm(record_.data(), record_.size(), sid_, name.c_str(), false));
+  }
+
+  Result<> mapping(int32_t pid, const CodeMapping& m, const std::string& build_id) {
+    about(pid, pid);
+    perf::Mapping out;
+    out.address = m.address;
+    out.length = m.size;
+    out.file_offset = m.file_offset;
+    out.prot = 5;   // PROT_READ | PROT_EXEC
+    out.flags = 2;  // MAP_PRIVATE
+    out.name = m.path.c_str();
+    out.build_id = reinterpret_cast<const unsigned char*>(build_id.data());
+    out.build_id_size = static_cast<uint8_t>(build_id.size());
+    return put(perf::build_mmap2(record_.data(), record_.size(), sid_, out));
+  }
+
+ private:
+  void about(int32_t pid, int32_t tid) {
+    sid_.pid = static_cast<uint32_t>(pid);
+    sid_.tid = static_cast<uint32_t>(tid);
+  }
+  Result<> put(size_t size) { return writer_.records(std::as_bytes(std::span(record_)).first(size)); }
+
+  capture::Writer& writer_;
+  perf::SampleId sid_;
+  alignas(8) std::array<char, PATH_MAX + 256> record_{};
+};
+
+}  // namespace
+
+std::vector<int32_t> processes() { return numbers_in("/proc"); }
+std::vector<int32_t> threads_of(int32_t pid) { return numbers_in(fmt::format("/proc/{}/task", pid)); }
+int32_t process_of(int32_t tid) { return status_number(tid, "Tgid:", tid); }
+int32_t parent_of(int32_t pid) { return status_number(pid, "PPid:", 0); }
+int32_t tracer_of(int32_t tid) { return status_number(tid, "TracerPid:", 0); }
+
+Result<> write_running(capture::Writer& writer, uint64_t sideband_id, const std::vector<int32_t>& pids,
+                       const ModuleFinder* modules) {
+  Writing out(writer, sideband_id);
+  for (const int32_t pid : pids) {
+    for (const int32_t tid : threads_of(pid))
+      if (auto r = out.thread(pid, tid); !r) return r;
+    for (const CodeMapping& m : all_code_mappings_of(pid)) {
+      const bool ask = modules != nullptr && m.path.starts_with('/');
+      if (auto r = out.mapping(pid, m, ask ? (*modules)(m.path).build_id : ""); !r) return r;
+    }
+  }
+  return {};
+}
+
+}  // namespace tracectl::kernel
