@@ -115,7 +115,10 @@ def command_beside(bench, out):
 def everything(bench, out):
     equal("status of all: " + read(out, "all.err")[-500:], status(out, "all"), "0")
     info = bench.info(f"{out}/all.data", None)
-    equal("errors", info["decode_errors"], 0)
+    # What else ran is in the trace too: tracectl itself, whose libraries lie elsewhere on this computer.
+    text = bench.view("script", "branches", f"{out}/all.data")
+    strange = [l for l in text.splitlines() if "trace lost" in l and "no memory mapped at this address" not in l]
+    equal("errors", strange, [])
     need(info["windows"] + info["loss"]["split_window"] >= 3 * ROUNDS, "windows:", info)
     need(info["instructions"] > 3 * ROUNDS * 8, "instructions:", info)
 
