@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 
+#include "cli/address_filters.hpp"
 #include "cli/plan_options.hpp"
 #include "cli/record_setup.hpp"
 #include "core/units.hpp"
@@ -116,6 +117,8 @@ int status_of(const RunOutcome& outcome) {
 
 Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   const ResolvedPlan& plan = loaded.plan;
+  auto filters = kernel_filters(loaded);
+  if (!filters) return tl::unexpected<Error>(filters.error());
   const auto setup = capture_setup(loaded, options.output);
   if (!setup) return tl::unexpected<Error>(setup.error());
   auto writer = capture::Writer::create(*setup);
@@ -125,6 +128,7 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   std::vector<Placement> placements;
   const auto finder = module_finder(plan, placements);
   RunOptions run_options;
+  run_options.address_filters = std::move(*filters);
   if (const char* log = getenv("TRACECTL_TEST_LOG"); log != nullptr) run_options.test_log = log;
   if (const char* idle = getenv("TRACECTL_TEST_IDLE"); idle != nullptr)
     run_options.test_idle = static_cast<uint32_t>(atoi(idle));

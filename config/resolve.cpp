@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "config/resolve_parts.hpp"
+#include "triggers/address_filter.hpp"
 
 namespace tracectl {
 namespace {
@@ -77,6 +78,15 @@ void resolve_filters(ResolveContext& c) {
     c.diagnostics.unsupported(
         at, fmt::format("{} address filters, but this {} has {}", c.out.address_filters.size(), pmu->first, have),
         "fewer filters, or windows");
+  for (const auto& text : c.out.address_filters) {
+    const auto filter = parse_address_filter(text);
+    if (!filter) {
+      c.diagnostics.error(at, fmt::format("filter \"{}\": {}", text, filter.error().message), filter.error().hint);
+    } else if (filter->of_kernel() && c.out.scope == Scope::user) {
+      c.diagnostics.error(at, fmt::format("filter \"{}\" names kernel code, and scope = \"user\" traces none", text),
+                          "scope = \"kernel\" or \"all\", or OBJECT:0xFROM-0xTO");
+    }
+  }
 }
 
 void resolve_limits(ResolveContext& c) {

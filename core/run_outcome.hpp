@@ -39,6 +39,7 @@ struct RunOutcome {
 };
 
 struct RunOptions {
+  std::string address_filters;                                   // the plan's, as the kernel takes them
   std::string test_log;                                          // plugin digests, for tests
   std::optional<uint32_t> test_idle;                             // HelloReply::idle_blocks, for tests
   std::function<void(uint64_t bytes, size_t threads)> progress;  // after each drain; may be empty

@@ -8,6 +8,7 @@
 
 #include "backends/intel_pt/metadata.hpp"
 #include "core/perf/record_build.hpp"
+#include "machines/kernel/event_terms.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -108,6 +109,17 @@ constexpr NamedEvent kEvents[] = {
     {"emulation-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_EMULATION_FAULTS},
 };
 
+Result<EventSource> named_event(const std::string& name, const HostFacts& host) {
+  for (const auto& e : kEvents)
+    if (name == e.name) return EventSource{e.type, e.config};
+  const auto terms = find_event_terms(name, host);
+  if (!terms) return tl::unexpected<Error>(terms.error());
+  if (*terms) return EventSource{(*terms)->type, (*terms)->config[0], (*terms)->config[1], (*terms)->config[2]};
+  return fail_unsupported(fmt::format("event '{}' is not one that the kernel machine knows", name),
+                          "page-faults, context-switches, branch-misses, cycles: perf's names of generic events; or "
+                          "PMU/TERM=VALUE,.../ or rNNN");
+}
+
 Result<EventSource> find_event(const ResolvedTrigger& t, const HostFacts& host) {
   switch (t.kind) {
     case TriggerKind::tracepoint: {
@@ -118,10 +130,7 @@ Result<EventSource> find_event(const ResolvedTrigger& t, const HostFacts& host) 
     case TriggerKind::breakpoint:
       return EventSource{PERF_TYPE_BREAKPOINT, 0};
     case TriggerKind::event:
-      for (const auto& e : kEvents)
-        if (t.event == e.name) return EventSource{e.type, e.config};
-      return fail_unsupported(fmt::format("event '{}' is not one that the kernel machine knows", t.event),
-                              "page-faults, context-switches, branch-misses, cycles: perf's names of generic events");
+      return named_event(t.event, host);
     default:
       break;
   }
@@ -178,7 +187,10 @@ perf_event_attr member_attr(const ResolvedPlan& plan, const ResolvedTrigger& tri
     attr.bp_type = breakpoint_type(trigger.access);
     attr.bp_addr = place;
     attr.bp_len = trigger.access == BreakAccess::execute ? sizeof(long) : trigger.len;
-  } else if (trigger.kind != TriggerKind::tracepoint && trigger.kind != TriggerKind::event) {
+  } else if (trigger.kind == TriggerKind::event) {
+    attr.config1 = source.config1;
+    attr.config2 = source.config2;
+  } else if (trigger.kind != TriggerKind::tracepoint) {
     attr.config1 = reinterpret_cast<uintptr_t>(text);  // uprobe_path, kprobe_func
     attr.config2 = place;                              // probe_offset, kprobe_addr
   }

@@ -24,8 +24,9 @@ namespace tracectl::kernel {
 
 // What members need beyond the plan, in the order of the plan's triggers.
 struct EventSource {
-  uint32_t type = 0;    // perf_event_attr.type
-  uint64_t config = 0;  // tracepoint: its id; probes: bit 0, return; event: what names it
+  uint32_t type = 0;                  // perf_event_attr.type
+  uint64_t config = 0;                // tracepoint: its id; probes: bit 0, return; event: what names it
+  uint64_t config1 = 0, config2 = 0;  // event
 };
 
 // Reads ids and types under `host.root`: tracefs for tracepoints, the PMUs' `type` for probes.

@@ -14,13 +14,6 @@ bool of_threads(const ResolvedPlan& plan) {
   return plan.target.kind != TargetKind::cpus && plan.target.kind != TargetKind::cgroup;
 }
 
-std::vector<int> online_cpus(const HostFacts& host) {
-  std::ifstream in((host.root == "/" ? "" : host.root) + "/sys/devices/system/cpu/online");
-  std::string list;
-  std::getline(in, list);
-  return cpus_of(list);
-}
-
 }  // namespace
 
 Placing cpu_placing(const ResolvedPlan& plan) {
@@ -42,6 +35,13 @@ std::vector<int> cpus_of(const std::string& list) {
   }
   if (out.empty()) out.push_back(0);
   return out;
+}
+
+std::vector<int> online_cpus(const HostFacts& host) {
+  std::ifstream in((host.root == "/" ? "" : host.root) + "/sys/devices/system/cpu/online");
+  std::string list;
+  std::getline(in, list);
+  return cpus_of(list);
 }
 
 Cpus::Cpus(const GroupPlan& shared, capture::Writer& writer, Session& session)

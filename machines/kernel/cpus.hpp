@@ -21,6 +21,7 @@ namespace tracectl::kernel {
 [[nodiscard]] Placing cpu_placing(const ResolvedPlan& plan);
 // The cpus that are online, as /sys/devices/system/cpu/online lists them ("0-3,8").
 [[nodiscard]] std::vector<int> cpus_of(const std::string& list);
+[[nodiscard]] std::vector<int> online_cpus(const HostFacts& host);
 
 class Cpus : public Groups {
  public:

@@ -64,6 +64,9 @@ Result<Group> Group::open(const GroupPlan& shared, int32_t pid, int32_t tid, int
   auto leader = g.open_event(attr);
   if (leader.error != 0) return tl::unexpected<Error>(g.refused(leader.error, {.step = Step::leader}));
   g.leader_ = std::move(leader.fd);
+  if (!shared.address_filters.empty() &&
+      ioctl(g.leader_.get(), PERF_EVENT_IOC_SET_FILTER, shared.address_filters.c_str()) != 0)
+    return tl::unexpected<Error>(g.refused(errno, {.step = Step::address_filter}));
   if (auto r = g.note_id(g.leader_.get(), 0); !r) return tl::unexpected<Error>(r.error());
   if (ring_of != nullptr) g.output_ = ring_of->output();
   if (auto r = ring_of != nullptr ? g.join(g.leader_.get(), nullptr) : g.map(aux_size); !r)

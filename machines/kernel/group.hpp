@@ -38,6 +38,7 @@ struct GroupPlan {
   const HostFacts& host;
   uint32_t pmu_type = 0;
   std::vector<EventSource> sources;
+  std::string address_filters;  // as the kernel takes them; empty: none
 };
 
 // An event of the group and the id under which its records appear. `event`: 0 leader,

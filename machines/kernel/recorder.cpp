@@ -26,8 +26,6 @@ capture::EventSetup setup_of(const perf_event_attr& attr, const std::string& nam
 // What the language has and this machine does not do yet: refused, never left out in silence.
 Result<> check_supported(const ResolvedPlan& plan) {
   const std::string machine = "the kernel machine cannot do ";
-  if (!plan.address_filters.empty())
-    return fail_unsupported(machine + "address filters yet", "a window on a function traces only inside it");
   if (plan.buffer.on_full == OnFull::drop)
     return fail_unsupported(machine + "on_full = \"drop\"",
                             "on_full = \"stop\": stop, drain, go on; what was cut is counted");
@@ -41,7 +39,7 @@ Result<GroupPlan> group_plan(const ResolvedPlan& plan, const HostFacts& host) {
     return fail_unsupported("there is no intel_pt PMU on this machine", "machine = \"emulated\" needs none");
   auto sources = find_events(plan, host);
   if (!sources) return tl::unexpected<Error>(sources.error());
-  return GroupPlan{plan, host, pmu->second.type, std::move(*sources)};
+  return GroupPlan{plan, host, pmu->second.type, std::move(*sources), ""};
 }
 
 }  // namespace
@@ -80,8 +78,9 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
 
 Result<RunOutcome> run_kernel(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules,
                               capture::Writer& writer, const RunOptions& options) {
-  const auto shared = group_plan(plan, host);
+  auto shared = group_plan(plan, host);
   if (!shared) return tl::unexpected<Error>(shared.error());
+  shared->address_filters = options.address_filters;
   if (plan.threads == ThreadMode::per_cpu) return CpuRecorder(*shared, modules, writer, options).run();
   return ExactRecorder(*shared, modules, writer, options).run();
 }

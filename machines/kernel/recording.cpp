@@ -11,7 +11,7 @@
 #include "core/capture/kernel_image.hpp"
 #include "core/perf/record_build.hpp"
 #include "machines/child_signals.hpp"
-#include "machines/kernel/group.hpp"
+#include "machines/kernel/cpus.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -33,7 +33,8 @@ Recording::Recording(const GroupPlan& shared, const ModuleFinder& modules, captu
       writer_(writer),
       options_(options),
       session_(writer, shared.plan.limits),
-      tracees_(shared.plan.follow) {}
+      tracees_(shared.plan.follow),
+      kernel_(shared.host, writer, session_) {}
 
 bool Recording::beside() const { return shared_.plan.target.kind != TargetKind::command; }
 
@@ -52,6 +53,8 @@ void Recording::command_ended(int status) {
 
 // The kernel's code as it is now, with the probes in it that were just opened.
 Result<> Recording::keep_kernel() {
+  if (auto r = kernel_.open(online_cpus(shared_.host)); !r && options_.say)
+    options_.say(fmt::format("what changes in the kernel's code meanwhile is not recorded: {}", r.error().message()));
   const auto image = capture::copy_kernel_image(writer_.directory());
   if (!image) return tl::unexpected<Error>(image.error());
   perf::SampleId sid;
@@ -103,6 +106,7 @@ Result<RunOutcome> Recording::finish(Result<> result) {
   out_.stop_reason = session_.stop_reason();
   if (!result && options_.failed) options_.failed(result.error());
   groups().end_all();
+  kernel_.end();
   tracees_.release();
   wait_for_command();
   groups().report(out_);

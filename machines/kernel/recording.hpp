@@ -13,6 +13,7 @@
 #include "core/session.hpp"
 #include "core/symbol_finder.hpp"
 #include "machines/kernel/groups.hpp"
+#include "machines/kernel/kernel_sideband.hpp"
 #include "machines/kernel/tracees.hpp"
 
 namespace tracectl::kernel {
@@ -57,6 +58,7 @@ class Recording {
   void after_drain();
   void wait_for_command();
   Result<RunOutcome> finish(Result<> result);
+  KernelSideband kernel_;
 };
 
 }  // namespace tracectl::kernel

@@ -2,6 +2,7 @@
 #include "machines/kernel/refusals.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cerrno>
 #include <cstring>
@@ -28,6 +29,8 @@ std::string doing(const Refusal& r, const ResolvedPlan& plan) {
       return fmt::format("opening trigger '{}'{}", r.trigger->on, where(r));
     case Step::filter:
       return fmt::format("setting the filter `{}` of trigger '{}'", r.trigger->filter_text, r.trigger->on);
+    case Step::address_filter:
+      return fmt::format("setting the address filters {}{}", fmt::join(plan.address_filters, " "), where(r));
     case Step::output:
       return fmt::format("joining trigger '{}' to the ring{}", r.trigger != nullptr ? r.trigger->on : "sideband", where(r));
     case Step::map_data:
@@ -178,6 +181,11 @@ Error explain(const Refusal& r, const ResolvedPlan& plan, const HostFacts& host)
     case Step::filter:
       return {ErrorKind::usage, fmt::format("{}: {}", text, std::strerror(r.error)),
               "the kernel's dmesg may say which part; tracectl check explains the fields"};
+    case Step::address_filter:
+      return {ErrorKind::unsupported, fmt::format("{}: {}", text, std::strerror(r.error)),
+              r.error == EOPNOTSUPP
+                  ? "of files for threads only, not for cpus; ranges only, as many as caps/num_address_ranges"
+                  : "`tracectl check` shows how many this processor has; a window on a function traces only inside it"};
     default:
       break;
   }

@@ -14,7 +14,7 @@
 
 namespace tracectl::kernel {
 
-enum class Step : uint8_t { leader, sideband, member, filter, output, map_data, map_aux, enable };
+enum class Step : uint8_t { leader, sideband, member, filter, address_filter, output, map_data, map_aux, enable };
 
 struct Refusal {
   Step step = Step::leader;

@@ -25,6 +25,9 @@ def script(bench):
         "ring": f"/ring.toml -- {ring} 3 200000",
         "often": f"/ring.toml -- {ring} 20 300",
         "crash": f"/ring.toml --snapshot-on crash -- {ring} 0 100000 crash",
+        "filter": f"/filter.toml -- {windows} calls 50",
+        "faults": f"--window from=event:page-faults,to=breakpoint:windows_static:leaf -- {windows} calls 5",
+        "no_symbol": f"/no_symbol.toml -- {windows} calls 5",
         "drop": f"/drop.toml -- {ring} 0",
         "fails": "-- /bin/busybox false",
         "killed": "-- /bin/busybox sh -c 'kill -9 $$'",
@@ -46,6 +49,8 @@ def prepare(bench):
         tree.program(bench.program(name))
     tree.text("/ring.toml", 'plan = 1\n[buffer]\nsize = "64KiB"\n[[trigger]]\non = "breakpoint:ring_static:report_error"\n'
                             'do = "snapshot"\nsize = "16KiB"\n')
+    tree.text("/filter.toml", 'plan = 1\n[trace]\nfilter = ["windows_static:leaf"]\n')
+    tree.text("/no_symbol.toml", 'plan = 1\n[trace]\nfilter = ["windows_static:nothing"]\n')
     tree.text("/drop.toml", 'plan = 1\n[buffer]\non_full = "drop"\n')
     return boot(tree, script(bench), cpus=2, icount=False)
 
@@ -138,6 +143,24 @@ def crash(bench, out):
     need("main+" in last, "the last branches:", last)
 
 
+def address_filters(bench, out):
+    """The trace unit itself leaves out all but one function."""
+    equal(f"status of filter: {read(out, 'filter.err')[-500:]}", status(out, "filter"), "0")
+    info = bench.clean_info(f"{out}/filter.data")
+    done = bench.run([bench.tracectl, "report", "--json", "--limit", "0", f"{out}/filter.data"])
+    equal("functions", [f["name"] for f in json.loads(done.stdout)["functions"]], ["leaf"])
+    need(info["instructions"] >= 50 * 5, "instructions:", info["instructions"])
+    equal("status of no_symbol", status(out, "no_symbol"), "1")
+    need("no function 'nothing'" in read(out, "no_symbol.err"), "no_symbol:", read(out, "no_symbol.err"))
+    return f"{info['instructions']} instructions of 50 calls"
+
+
+def events(bench, out):
+    """A resume by an event with a period: the next page fault."""
+    equal(f"status of faults: {read(out, 'faults.err')[-500:]}", status(out, "faults"), "0")
+    need(bench.clean_info(f"{out}/faults.data")["windows"] >= 1, "no page fault resumed")
+
+
 def refused(_, out):
     """What this machine does not do yet is refused before the program starts, in words."""
     equal("status of drop", status(out, "drop"), "3")
@@ -168,4 +191,4 @@ def quiet_kernel(_, out):
 
 
 if __name__ == "__main__":
-    main(prepare, [breakpoints, probes, threads, system_calls, moves, wraps, snapshots, crash, refused, ends, read_by_perf, quiet_kernel])
+    main(prepare, [breakpoints, probes, threads, system_calls, moves, wraps, snapshots, crash, address_filters, events, refused, ends, read_by_perf, quiet_kernel])

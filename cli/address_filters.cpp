@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "cli/address_filters.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "core/capture/kallsyms.hpp"
+#include "core/loaded_files.hpp"
+#include "decode/symbols.hpp"
+#include "machines/kernel/places.hpp"
+#include "triggers/address_filter.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+// Files with code of the program: itself and what its loader maps, or what the process has mapped.
+std::vector<std::string> code_files(const LoadedPlan& loaded) {
+  std::vector<std::string> out;
+  for (const int32_t id : loaded.plan.target.ids)
+    for (const auto& m : kernel::code_mappings_of(id)) out.push_back(m.path);
+  const auto& program = loaded.program;
+  const std::string& file = program.interpreter.empty() ? program.path : program.interpreter;
+  std::error_code error;
+  const auto path = std::filesystem::canonical(file, error);
+  if (!error && out.empty()) {
+    out = loaded_files(path.string());
+    out.insert(out.begin(), path.string());
+  }
+  return out;
+}
+
+Result<std::string> of_file(const AddressFilter& filter, const std::string& path) {
+  uint64_t from = filter.from, size = filter.to - filter.from;
+  if (filter.symbol == "*") {
+    std::error_code error;
+    from = 0;
+    size = std::filesystem::file_size(path, error);
+  } else if (!filter.symbol.empty()) {
+    const auto symbols = decode::Symbols::open(path);
+    if (!symbols) return tl::unexpected<Error>(symbols.error());
+    const auto& all = symbols->all();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& s) {
+      return s.size != 0 && (s.name == filter.symbol || s.linkage == filter.symbol);
+    });
+    if (found == all.end())
+      return fail(fmt::format("{} has no function '{}' of known size", path, filter.symbol),
+                  fmt::format("tracectl list symbols --program {} shows those that it has", path));
+    from = found->file_offset;
+    size = found->size;
+  }
+  return fmt::format("filter {:#x}/{:#x}@{}", from, size, path);
+}
+
+// A kernel function reaches to the next symbol.
+Result<std::string> of_kernel(const AddressFilter& filter) {
+  if (filter.symbol.empty()) return fmt::format("filter {:#x}/{:#x}", filter.from, filter.to - filter.from);
+  std::ifstream in("/proc/kallsyms");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  uint64_t from = 0, next = ~uint64_t{0};
+  capture::for_each_kernel_symbol(text, [&](const capture::KernelSymbol& s) {
+    if (s.code() && s.name == filter.symbol && from == 0) from = s.address;
+  });
+  if (from == 0)
+    return fail(fmt::format("the kernel shows no function '{}'", filter.symbol),
+                "/proc/kallsyms names them; kernel.kptr_restrict = 0 or root to see addresses");
+  capture::for_each_kernel_symbol(text, [&](const capture::KernelSymbol& s) {
+    if (s.code() && s.address > from) next = std::min(next, s.address);
+  });
+  return fmt::format("filter {:#x}/{:#x}", from, next - from);
+}
+
+Result<std::string> kernel_filter(const std::string& text, const LoadedPlan& loaded) {
+  const auto filter = parse_address_filter(text);
+  if (!filter) return fail_usage(filter.error().message, filter.error().hint);
+  if (filter->of_kernel()) return of_kernel(*filter);
+  for (const auto& path : code_files(loaded)) {
+    const bool same = decode::object_matches(filter->object, path, "");
+    const auto symbols = same ? Result<decode::Symbols>(fail("")) : decode::Symbols::open(path);
+    if (same || (symbols && decode::object_matches(filter->object, path, symbols->soname()))) return of_file(*filter, path);
+  }
+  return fail(fmt::format("address filter '{}': the program does not map {} at its start", text, filter->object),
+              "a library that it loads later (dlopen) cannot be filtered; a window on its function can");
+}
+
+}  // namespace
+
+Result<std::string> kernel_filters(const LoadedPlan& loaded) {
+  std::string out;
+  for (const auto& text : loaded.plan.address_filters) {
+    const auto one = kernel_filter(text, loaded);
+    if (!one) return one;
+    out += (out.empty() ? "" : " ") + *one;
+  }
+  return out;
+}
+
+}  // namespace tracectl::cli
