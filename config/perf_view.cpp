@@ -74,6 +74,14 @@ void add_event(const ResolvedTrigger& t, Fields* out) {
   }
 }
 
+// The thread stops at the hit (SIGTRAP, taken by tracectl) until the newest trace is kept; by cpu nobody is held.
+void add_snapshot(const ResolvedPlan& plan, Fields* out) {
+  if (plan.threads != ThreadMode::exact) return;
+  out->emplace_back("sigtrap", "1");
+  out->emplace_back("remove_on_exec", "1");
+  if (plan.scope != Scope::user) out->emplace_back("aux_action", "0x2 (pause)");
+}
+
 AttrText member(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index) {
   AttrText out{fmt::format("trigger {} {}", index, t.on), {}};
   add_event(t, &out.fields);
@@ -81,7 +89,7 @@ AttrText member(const ResolvedPlan& plan, const ResolvedTrigger& t, size_t index
   if (member_excludes_kernel(plan.scope, t)) out.fields.emplace_back("exclude_kernel", "1");
   if (t.action == Action::resume) out.fields.emplace_back("aux_action", "0x4 (resume)");
   if (t.action == Action::pause) out.fields.emplace_back("aux_action", "0x2 (pause)");
-  if (t.action == Action::snapshot) out.fields.emplace_back("aux_sample_size", fmt::format("{}", t.snapshot_size));
+  if (t.action == Action::snapshot) add_snapshot(plan, &out.fields);
   if (!t.filter_text.empty()) out.fields.emplace_back("filter", t.filter_text);
   return out;
 }

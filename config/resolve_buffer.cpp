@@ -6,6 +6,7 @@
 #include <bit>
 #include <charconv>
 
+#include "backends/intel_pt/buffer.hpp"
 #include "config/resolve_parts.hpp"
 #include "core/units.hpp"
 
@@ -68,6 +69,16 @@ void resolve_mode(ResolveContext& c) {
     c.note("on_full = wait: the program waits while its buffer is full; no trace is lost");
 }
 
+void explain_pages(ResolveContext& c, bool single_range) {
+  const auto pages = intel_pt::aux_pages(c.out.buffer, single_range, c.host.page_size);
+  c.note("AUX buffer: " + pages.why);
+  if (!pages.possible)
+    c.diagnostics.unsupported(
+        c.plan.buffer.size.at,
+        fmt::format("the kernel cannot give a ring of {}: {}", print_size(c.out.buffer.aux_size), pages.why),
+        fmt::format("size = \"{}\" or less, or mode = \"full\"", print_size(c.host.page_size << intel_pt::kLargestOrder)));
+}
+
 // Source: arch/x86/events/intel/pt.c: without multi-entry ToPA the buffer is one range.
 void resolve_pages(ResolveContext& c) {
   const PlanBuffer& in = c.plan.buffer;
@@ -82,6 +93,7 @@ void resolve_pages(ResolveContext& c) {
   if (!c.emulated() && single_range && in.pages && *in.pages == BufferPages::scatter)
     c.diagnostics.unsupported(in.pages.at, "this Intel PT takes one contiguous range only (no multi-entry ToPA)",
                               "pages = \"auto\" or \"contiguous\"");
+  if (!c.emulated() && c.out.backend == BackendKind::intel_pt) explain_pages(c, single_range);
 }
 
 // Unprivileged buffers are counted against perf_event_mlock_kb times the cpus, then RLIMIT_MEMLOCK.
