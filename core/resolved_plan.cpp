@@ -7,7 +7,9 @@ bool is_return(TriggerKind kind) { return kind == TriggerKind::uretprobe || kind
 bool is_kernel_probe(TriggerKind kind) { return kind == TriggerKind::kprobe || kind == TriggerKind::kretprobe; }
 
 bool hits_in_kernel(const ResolvedTrigger& t) {
+  constexpr uint64_t kUpperHalf = uint64_t{1} << 63;  // canonical addresses: x86-64 and AArch64 kernels lie there
   if (is_kernel_probe(t.kind)) return true;
+  if (t.kind == TriggerKind::breakpoint && t.where.form == CodeLocation::Form::address) return t.where.address >= kUpperHalf;
   return t.kind == TriggerKind::tracepoint && t.tp_group != "syscalls" && t.tp_group != "raw_syscalls";
 }
 

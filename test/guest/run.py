@@ -36,6 +36,15 @@ def script(bench):
     lines = ["export HOME=/out"]
     for name, words in runs.items():
         lines += [f"tracectl run -q -o {name}.data {words} >{name}.out 2>{name}.err", f"echo $? >{name}.status"]
+    # Breakpoints in the kernel: on its code, and on data that it reads.
+    lines += ["address() { sed -n \"s/^\\([0-9a-f]*\\) [a-zA-Z] $1\$/0x\\1/p\" /proc/kallsyms | head -1; }",
+              f"tracectl run -q -o kernel_code.data --scope kernel --window from=breakpoint:$(address __do_sys_newuname),"
+              f"to=tracepoint:syscalls:sys_exit_newuname -- uname >kernel_code.out 2>kernel_code.err; echo $? >kernel_code.status",
+              "printf 'plan = 1\n[trace]\nscope = \"kernel\"\n[[trigger]]\non = \"breakpoint:%s\"\naccess = \"rw\"\nlen = 4\n"
+              "do = \"resume\"\n[[trigger]]\non = \"tracepoint:syscalls:sys_exit_newuname\"\ndo = \"pause\"\n' "
+              "$(address init_uts_ns) >kernel_data.toml",
+              "tracectl run -q -o kernel_data.data kernel_data.toml -- uname >kernel_data.out 2>kernel_data.err; "
+              "echo $? >kernel_data.status"]
     lines += [f"perf record -q -o perf.data -e intel_pt/psb_period=0,aux-action=start-paused/u -e mem:{begin:#x}:x/aux-action=resume/u "
               f"-e mem:{end:#x}:x/aux-action=pause/u -- {migrate} {ROUNDS} >/dev/null 2>perf.err",
               "dmesg | grep -iE 'warn|bug:|oops' >dmesg", "true"]
@@ -161,6 +170,13 @@ def events(bench, out):
     need(bench.clean_info(f"{out}/faults.data")["windows"] >= 1, "no page fault resumed")
 
 
+def kernel_breakpoints(bench, out):
+    clean(bench, out, "kernel_code", 1)
+    need("newuname" in bench.view("script", "calls", f"{out}/kernel_code.data"), "no newuname in it")
+    info = clean(bench, out, "kernel_data", 1)
+    need(info["instructions"] > 100, "instructions behind the read:", info["instructions"])
+
+
 def refused(_, out):
     """What this machine does not do yet is refused before the program starts, in words."""
     equal("status of drop", status(out, "drop"), "3")
@@ -191,4 +207,4 @@ def quiet_kernel(_, out):
 
 
 if __name__ == "__main__":
-    main(prepare, [breakpoints, probes, threads, system_calls, moves, wraps, snapshots, crash, address_filters, events, refused, ends, read_by_perf, quiet_kernel])
+    main(prepare, [breakpoints, probes, threads, system_calls, moves, wraps, snapshots, crash, address_filters, events, kernel_breakpoints, refused, ends, read_by_perf, quiet_kernel])

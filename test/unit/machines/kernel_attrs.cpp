@@ -69,6 +69,10 @@ TEST_CASE("members carry the action and never exclude user mode") {
     t.tp_group = "sched";
     CHECK(member_attr(plan, t, {PERF_TYPE_TRACEPOINT, 78}, {}, nullptr, 0).exclude_kernel == 0);
     CHECK(member_attr(plan, trigger(TriggerKind::kprobe, Action::resume), {9, 0}, {}, "f", 0).exclude_kernel == 0);
+    auto address = trigger(TriggerKind::breakpoint, Action::resume);
+    address.where.form = CodeLocation::Form::address;
+    address.where.address = 0xffffffff81000000;
+    CHECK(member_attr(plan, address, {PERF_TYPE_BREAKPOINT, 0}, {}, nullptr, 0xffffffff81000000).exclude_kernel == 0);
   }
 }
 
