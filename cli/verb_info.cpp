@@ -61,6 +61,7 @@ nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* 
   out["taken_branches"] = decoded(&views::Totals::taken_branches);
   out["bytes"] = capture.reader.aux_bytes();
   out["not_kept"] = not_kept(capture.reader);
+  out["outside_windows"] = decoded(&views::Totals::outside);
   out["windows"] = capture.windows.all().size();
   out["open_windows"] = capture.windows.open_count();
   out["threads"] = capture.threads();
@@ -113,6 +114,7 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
     out.line(fmt::format("branches        {}", totals->branches));
     out.line(fmt::format("taken branches  {}", totals->taken_branches));
     out.line(fmt::format("decode errors   {}", totals->decode_errors));
+    if (totals->outside != 0) out.line(fmt::format("outside         {} instructions in no window", totals->outside));
   }
   const LossTotals loss = all_loss(capture, totals);
   out.line(fmt::format("loss      {}", loss.any() ? "yes:" : "none"));

@@ -101,6 +101,7 @@ WindowSet WindowSet::from_hits(std::vector<Hit> hits, std::vector<std::string> n
   WindowSet out;
   out.names_ = std::move(names);
   out.by_cpu_ = by_cpu;
+  out.start_paused_ = start_paused;
   std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return a.time < b.time; });
   std::map<int32_t, Lane> lanes;
   for (const Hit& hit : hits) {

@@ -46,6 +46,8 @@ class WindowSet {
   [[nodiscard]] const std::vector<Window>& all() const { return windows_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   [[nodiscard]] uint64_t open_count() const;
+  // The trace begins paused, and something resumes it: what is in no window should not be there.
+  [[nodiscard]] bool between_paused() const { return start_paused_ && !names_.empty(); }
   // The window of a thread (or cpu) that holds `time`, or nullptr.
   [[nodiscard]] const Window* at(int32_t tid, int32_t cpu, uint64_t time) const;
 
@@ -53,7 +55,7 @@ class WindowSet {
   std::vector<Window> windows_;  // by number
   std::vector<std::string> names_;
   std::map<int32_t, std::vector<uint32_t>> lane_;  // by tid or cpu: indices, ascending begin
-  bool by_cpu_ = false;
+  bool by_cpu_ = false, start_paused_ = false;
 };
 
 }  // namespace tracectl::decode

@@ -42,6 +42,13 @@ void print_windows(const Report& r, Out& out) {
                          time(w.total), time(w.min), time(w.avg), time(w.max), time(w.stddev), w.instructions,
                          w.longest == 0 ? "" : fmt::format("--window {}", w.longest),
                          w.open == 0 ? "" : fmt::format("  ({} open)", w.open)));
+  for (const WindowStats& w : r.windows)
+    if (w.empty != 0)
+      out.line(fmt::format("{} of {} windows of {} hold no instruction: nothing ran in them, or a resume did not act",
+                           w.empty, w.count, w.name));
+  if (r.totals.outside != 0)
+    out.line(
+        fmt::format("{} instructions lie outside of every window: a pause did not act, or came late", r.totals.outside));
   out.line("");
 }
 
@@ -87,11 +94,13 @@ void print_json(const Report& r, Out& out) {
   j["branches"] = r.totals.branches;
   j["taken_branches"] = r.totals.taken_branches;
   j["decode_errors"] = r.totals.decode_errors;
+  j["outside_windows"] = r.totals.outside;
   j["windows"] = nlohmann::ordered_json::array();
   for (const WindowStats& w : r.windows)
     j["windows"].push_back({{"name", w.name},
                             {"count", w.count},
                             {"open", w.open},
+                            {"empty", w.empty},
                             {"total_ns", w.total},
                             {"min_ns", w.min},
                             {"avg_ns", w.avg},

@@ -29,6 +29,8 @@ bool Summary::Stream::on_block(const decode::Stamp& stamp, const decode::Block& 
     before_ = time_;
   }
   if (summary_.only_ != 0 && (window_ == nullptr || window_->number != summary_.only_)) return true;
+  if (window_ == nullptr && context_.windows != nullptr && context_.windows->between_paused())
+    summary_.totals_.outside += block.insns;
   if (window_ != nullptr) {
     if (summary_.window_insns_.size() < window_->number) summary_.window_insns_.resize(window_->number);
     summary_.window_insns_[window_->number - 1] += block.insns;
@@ -156,6 +158,7 @@ std::vector<WindowStats> window_stats(const decode::WindowSet& windows, const st
     }
     s.total += length;
     s.instructions += summary.instructions_in(w.number);
+    s.empty += summary.instructions_in(w.number) == 0 ? 1 : 0;
     ++s.count;
     const double x = static_cast<double>(length), delta = x - s.avg;
     s.avg += delta / static_cast<double>(s.count);

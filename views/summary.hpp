@@ -21,7 +21,8 @@ struct Totals {
   uint64_t branches = 0;        // conditional (taken or not), indirect, return, far, system call
   uint64_t taken_branches = 0;  // those of them that were taken
   uint64_t decode_errors = 0;
-  LossTotals loss;  // what decoding itself met: undecodable, overflow
+  uint64_t outside = 0;  // instructions in no window, where the trace should be paused then: a pause that did not act
+  LossTotals loss;       // what decoding itself met: undecodable, overflow
 };
 
 struct FunctionTotals {
@@ -45,6 +46,7 @@ struct WindowStats {
   uint64_t total = 0, min = 0, max = 0;  // ns, of the closed ones
   double avg = 0, stddev = 0;            // ns
   uint64_t longest = 0;                  // number of the first window of `max` ns; 0: none closed
+  uint64_t empty = 0;                    // closed ones without an instruction: nothing ran, or a resume did not act
 };
 
 class Summary {

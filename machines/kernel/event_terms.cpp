@@ -2,7 +2,6 @@
 #include "machines/kernel/event_terms.hpp"
 
 #include <fmt/format.h>
-#include <linux/perf_event.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +9,8 @@
 #include <fstream>
 #include <sstream>
 #include <vector>
+
+#include "core/perf/uapi.hpp"
 
 namespace tracectl::kernel {
 namespace {

@@ -2,12 +2,13 @@
 // A PMU's own terms, from its folder.
 #include "machines/kernel/event_terms.hpp"
 
-#include <linux/perf_event.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+
+#include "core/perf/uapi.hpp"
 
 using namespace tracectl;
 using namespace tracectl::kernel;

@@ -289,6 +289,31 @@ TEST_CASE("only the chosen window passes") {
   CHECK(summary.totals().instructions == 7);
 }
 
+TEST_CASE("windows without trace and trace without windows are counted: triggers against what they did") {
+  using Kind = decode::Hit::Kind;
+  Thread t;
+  t.windows = decode::WindowSet::from_hits({{Kind::resume, 10, 1, 1, -1, 0},
+                                            {Kind::pause, 20, 1, 1, -1, 0},
+                                            {Kind::resume, 30, 1, 1, -1, 0},
+                                            {Kind::pause, 40, 1, 1, -1, 0}},
+                                           {"w"}, true);
+  Summary summary;
+  Summary::Stream s(summary, t.context);
+  for (const uint64_t time : {15, 25, 45}) {
+    t.time = time;
+    t.run(s, t.at(0), 3, BranchKind::none, 0, false);
+  }
+  s.finish();
+  CHECK(summary.totals().outside == 6);
+  CHECK(window_stats(t.windows, {}, summary)[0].empty == 1);
+  Report report;
+  report.windows = window_stats(t.windows, {}, summary);
+  report.totals = summary.totals();
+  const std::string text = captured([&report](Out& out) { print_text(report, out); });
+  CHECK(text.find("1 of 2 windows of w hold no instruction") != std::string::npos);
+  CHECK(text.find("6 instructions lie outside of every window") != std::string::npos);
+}
+
 TEST_CASE("a report shows windows, functions and every loss that there was") {
   Report report;
   report.title = "what is slow?";
