@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "machines/kernel/group.hpp"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -145,6 +146,12 @@ void Group::drop_trigger(uint32_t trigger) {
 
 void Group::drop_for_exec() {
   std::erase_if(members_, [&](const Member& m) { return ends_at_exec(shared_->plan.triggers[m.place.trigger]); });
+}
+
+// Source: begin_new_exec in fs/exec.c (perf_event_exit_task), perf_poll in kernel/events/core.c.
+bool Group::taken_away() const {
+  pollfd leader{leader_.get(), 0, 0};
+  return poll(&leader, 1, 0) > 0 && (leader.revents & POLLHUP) != 0;
 }
 
 Result<> Group::enable() {
