@@ -161,7 +161,8 @@ Error mapping(const Refusal& r, const ResolvedPlan& plan, const HostFacts& host,
       return {ErrorKind::failed, text + ": no memory",
               plan.buffer.pages == BufferPages::contiguous
                   ? "this PMU wants one physically contiguous range: a smaller size in [buffer], or after a reboot"
-                  : "a smaller size in [buffer]"};
+              : r.step == Step::map_data ? "a smaller data in [buffer]"
+                                         : "a smaller size in [buffer]"};
     case EINVAL:
       return {ErrorKind::failed, text + ": the kernel does not take this size", "a power of two of pages, and not too many"};
     case EBUSY:
