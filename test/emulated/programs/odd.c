@@ -142,12 +142,16 @@ static void* count_up(void* unused) {
 
 // Stops a process of several threads, and another one that is killed while it stands.
 static int threads_stop(void) {
+  int gate[2];
+  char c = 0;
+  if (pipe(gate) != 0) return 3;
   for (int round = 0; round < 2; ++round) {
     const pid_t child = fork();
     if (child == 0) {
       pthread_t ids[3];
       for (int i = 0; i < 3; ++i) pthread_create(&ids[i], NULL, count_up, NULL);
       raise(SIGSTOP);
+      if (read(gate[0], &c, 1) != 1) _exit(1);
       for (int i = 0; i < 3; ++i) pthread_join(ids[i], NULL);
       leaf(round);
       _exit(5);
@@ -155,6 +159,7 @@ static int threads_stop(void) {
     wait_and_say(child, WUNTRACED);
     kill(child, round == 0 ? SIGCONT : SIGKILL);
     if (round == 0) wait_and_say(child, WCONTINUED);
+    if (round == 0 && write(gate[1], &c, 1) != 1) return 3;
     wait_and_say(child, 0);
   }
   return 0;
