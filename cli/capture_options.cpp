@@ -12,6 +12,7 @@
 
 #include "backends/intel_pt/decoder.hpp"
 #include "cli/verbs.hpp"
+#include "core/units.hpp"
 #include "decode/loss_marks.hpp"
 #include "decode/stream_bytes.hpp"
 #include "views/follow.hpp"
@@ -231,6 +232,15 @@ Result<> summarize(OpenCapture& capture, const CaptureOptions& options, bool fun
     sink.finish();
     return true;
   });
+}
+
+std::vector<std::string> why_no_instructions(const OpenCapture& capture, const views::Totals& totals) {
+  if (totals.instructions != 0 || !capture.facts.why_empty.empty())
+    return totals.instructions != 0 ? std::vector<std::string>{} : capture.facts.why_empty;
+  const uint64_t bytes = capture.reader.aux_bytes();
+  if (bytes == 0) return {capture.reader.finished() ? "there is no trace in it" : "its recorder wrote no trace"};
+  return {fmt::format("{} of trace, but decoding can start nowhere in it: a larger size in [buffer], or psb_period = 0",
+                      human_size(bytes))};
 }
 
 int finish_output(views::Out& out, bool lossy) {

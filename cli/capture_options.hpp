@@ -71,6 +71,9 @@ Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
 // Decodes all selected streams into a summary; `functions`: names too, which costs more.
 Result<> summarize(OpenCapture& capture, const CaptureOptions& options, bool functions, views::Summary& summary);
 
+// Why the capture has no instruction, a line each; none where it has some.
+[[nodiscard]] std::vector<std::string> why_no_instructions(const OpenCapture& capture, const views::Totals& totals);
+
 // Ends a verb: flushes, and gives the exit code (1: could not write, 4: `lossy`).
 int finish_output(views::Out& out, bool lossy);
 

@@ -77,8 +77,15 @@ Finding aux_action(const HostFacts& f) {
 Finding paranoid(const HostFacts& f) {
   if (!f.perf_event_paranoid) return {Mark::no, "paranoid", "no perf_event_paranoid in this kernel", ""};
   const int level = *f.perf_event_paranoid;
-  if (f.privileged)
+  if (f.privileged && f.reads_kernel)
     return {Mark::ok, "paranoid", fmt::format("{}, and you hold CAP_PERFMON: everything is allowed", level), ""};
+  if (f.privileged)
+    return {
+        Mark::ok, "paranoid",
+        fmt::format("{}, and you hold CAP_PERFMON: your own programs and kprobes{}; kernel code needs /proc/kcore, which "
+                    "only root reads",
+                    level, f.uprobes ? ", uprobes" : "; uprobes need CAP_SYS_ADMIN"),
+        ""};
   const std::string mend = "sudo sysctl kernel.perf_event_paranoid=1";
   if (level > 2) return {Mark::no, "paranoid", fmt::format("{}: this kernel lets only root use perf", level), mend};
   if (level == 2)
@@ -87,13 +94,12 @@ Finding paranoid(const HostFacts& f) {
 }
 
 Finding mlock(const HostFacts& f) {
-  const uint64_t each_kb = f.perf_event_mlock_kb;
-  if (f.privileged) return {Mark::ok, "mlock", "no limit on trace buffers for you", ""};
-  const uint64_t kb = each_kb * f.cpus;
+  const auto bytes = lockable_bytes(f);
+  if (!bytes) return {Mark::ok, "mlock", "no limit on trace buffers for you", ""};
   constexpr uint64_t kDefaultKb = 4096 + 516;  // one AUX buffer and its data ring
-  const std::string text =
-      fmt::format("{} KiB of buffers ({} KiB for each of {} cpus), then RLIMIT_MEMLOCK", kb, each_kb, f.cpus);
-  if (kb >= kDefaultKb) return {Mark::ok, "mlock", text, ""};
+  const std::string text = fmt::format("{} KiB of buffers ({} KiB for each of {} cpus, and ulimit -l: {} KiB)",
+                                       *bytes / 1024, f.perf_event_mlock_kb, f.cpus, f.memlock_limit / 1024);
+  if (*bytes / 1024 >= kDefaultKb) return {Mark::ok, "mlock", text, ""};
   return {Mark::warn, "mlock", text + ": less than the default 4 MiB buffer",
           "sudo sysctl kernel.perf_event_mlock_kb=8192, or size = \"512KiB\" under [buffer]"};
 }
@@ -101,7 +107,7 @@ Finding mlock(const HostFacts& f) {
 Finding tracefs(const HostFacts& f) {
   if (f.tracefs) return {Mark::ok, "tracefs", "readable: tracepoints can be looked up", ""};
   return {Mark::warn, "tracefs", "not readable: no tracepoints on the kernel machine (the emulated one has its own table)",
-          "as root: mount -t tracefs nodev /sys/kernel/tracing; or sudo chmod a+rx /sys/kernel/tracing"};
+          kTracefsMend};
 }
 
 Finding debug_registers(const HostFacts& f) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/placement.hpp"
 #include "cli/plan_options.hpp"
 #include "core/capture/capture_json.hpp"
 #include "core/capture/writer.hpp"
@@ -18,11 +19,6 @@ namespace tracectl::cli {
 
 // Events, AUXTRACE_INFO, command line of an Intel PT capture in `directory`, by the plan's machine.
 [[nodiscard]] Result<capture::WriterSetup> capture_setup(const LoadedPlan& loaded, const std::string& directory);
-
-struct Placement {
-  bool found = false;  // at least once
-  std::string why;     // not, although the symbol is there
-};
 
 // Finds the plan's triggers on code and data in files as they are mapped; symbols come from
 // decode/. `placements`: one per trigger.

@@ -46,6 +46,10 @@ uint64_t not_kept(const capture::Reader& reader) {
   return out;
 }
 
+std::vector<std::string> why_empty(const OpenCapture& capture, const views::Totals* totals) {
+  return totals == nullptr ? capture.facts.why_empty : why_no_instructions(capture, *totals);
+}
+
 nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* totals) {
   nlohmann::ordered_json out;
   const auto decoded = [totals](uint64_t views::Totals::*field) -> nlohmann::ordered_json {
@@ -69,6 +73,7 @@ nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* 
   out["decode_errors"] = decoded(&views::Totals::decode_errors);
   const LossTotals loss = all_loss(capture, totals);
   for (size_t i = 0; i < kLossKinds; ++i) out["loss"][kLossNames[i]] = loss.count[i];
+  out["why_empty"] = why_empty(capture, totals);
   return out;
 }
 
@@ -119,6 +124,7 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   const LossTotals loss = all_loss(capture, totals);
   out.line(fmt::format("loss      {}", loss.any() ? "yes:" : "none"));
   print_loss(loss, out);
+  for (const auto& why : why_empty(capture, totals)) out.line(fmt::format("empty     {}", why));
   if (!reader.finished() && !reader.directory().empty())
     out.line("unfinished: still being recorded, or its recorder was killed; for perf: tracectl repair " + reader.path());
 }

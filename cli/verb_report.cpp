@@ -38,6 +38,8 @@ views::Report report_of(const OpenCapture& capture, const Options& options, cons
   report.functions = summary.functions();
   report.limit = options.capture.limit;
   report.loss = capture.loss;
+  if (options.capture.window == 0 && options.capture.tid < 0)
+    report.why_empty = why_no_instructions(capture, summary.totals());
   return report;
 }
 

@@ -15,6 +15,7 @@
 #include "cli/address_filters.hpp"
 #include "cli/plan_options.hpp"
 #include "cli/record_setup.hpp"
+#include "cli/why_empty.hpp"
 #include "core/units.hpp"
 #include "machines/kernel/recorder.hpp"
 
@@ -85,8 +86,7 @@ void warn_unplaced(const ResolvedPlan& plan, const std::vector<Placement>& place
 void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const capture::CaptureSummary& s,
                  const RunOutcome& outcome, const std::vector<Placement>& placements) {
   warn_unplaced(plan, placements);
-  if (plan.buffer.mode == BufferMode::ring && outcome.snapshots == 0)
-    fmt::print(stderr, "tracectl: nothing was kept: mode = \"ring\" keeps snapshots, and no trigger took one\n");
+  if (!s.why_empty.empty()) fmt::print(stderr, "tracectl: the capture is empty:\n  {}\n", fmt::join(s.why_empty, "\n  "));
   for (size_t i = 0; i < kLossKinds; ++i)
     if (s.loss.count[i] != 0)
       fmt::print(stderr, "tracectl: loss: {}: {} {}\n", kLossNames[i], s.loss.count[i], kLossMeanings[i]);
@@ -113,6 +113,12 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
 
 int status_of(const RunOutcome& outcome) {
   return WIFSIGNALED(outcome.wait_status) ? 128 + WTERMSIG(outcome.wait_status) : WEXITSTATUS(outcome.wait_status);
+}
+
+// The command did not start: what is there of the capture says so.
+void leave_refusal(capture::CaptureSummary summary, const Error& error, capture::Writer& writer) {
+  summary.why_empty = {error.hint.empty() ? error.what : fmt::format("{} (hint: {})", error.what, error.hint)};
+  if (writer.side_file("capture.json", capture_json(summary))) (void)writer.finish();
 }
 
 Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
@@ -145,10 +151,14 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
     return plan.machine == MachineKind::kernel ? kernel::run_kernel(plan, loaded.host, finder, *writer, run_options)
                                                : emulated::run_emulated(plan, loaded.host, finder, *writer, run_options);
   }();
-  if (!outcome)
-    return said_failure ? Result<int>(static_cast<int>(outcome.error().kind)) : tl::unexpected<Error>(outcome.error());
+  if (!outcome) {
+    if (said_failure) return static_cast<int>(outcome.error().kind);
+    leave_refusal(first, outcome.error(), *writer);
+    return tl::unexpected<Error>(outcome.error());
+  }
   auto summary = summarize(plan, loaded.host, *writer, setup->cpuid, &*outcome);
   summary.exit_status = status_of(*outcome);
+  summary.why_empty = why_empty(plan, *outcome, summary.trace_bytes, placements);
   // In this order: a data file that is finished has its totals beside it.
   if (auto r = writer->side_file("capture.json", capture_json(summary)); !r) return tl::unexpected<Error>(r.error());
   if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());

@@ -98,12 +98,11 @@ void resolve_pages(ResolveContext& c) {
 
 // Unprivileged buffers are counted against perf_event_mlock_kb times the cpus, then RLIMIT_MEMLOCK.
 void check_mlock(ResolveContext& c) {
-  if (c.emulated() || c.host.privileged || c.host.perf_event_paranoid.value_or(2) == -1) return;
-  const uint64_t allowed = c.host.perf_event_mlock_kb * 1024 * c.host.cpus + c.host.memlock_limit;
+  const auto allowed = lockable_bytes(c.host);
   const uint64_t need = c.out.buffer.aux_size + c.out.buffer.data_size;
-  if (need > allowed)
+  if (!c.emulated() && allowed && need > *allowed)
     c.note(fmt::format("one buffer pair needs {} of locked memory, this user may lock {}: sysctl kernel.perf_event_mlock_kb",
-                       print_size(need), print_size(allowed)));
+                       print_size(need), print_size(*allowed)));
 }
 
 struct Flag {

@@ -31,11 +31,13 @@ void check_machine_support(ResolveContext& c, const Written& w, const TriggerEve
     return c.diagnostics.unsupported(
         w.on.at, fmt::format("tracepoint {}:{} does not exist on the emulated machine", event.tp_group, event.tp_name),
         "it has syscalls:* and raw_syscalls:*");
-  const bool probe =
-      event.kind != TriggerKind::tracepoint && event.kind != TriggerKind::breakpoint && event.kind != TriggerKind::event;
-  if (!c.emulated() && probe && !c.host.privileged)
+  if (c.emulated()) return;
+  if (is_kernel_probe(event.kind) && !c.host.privileged)
     c.diagnostics.unsupported(w.on.at, fmt::format("{} triggers need CAP_PERFMON", info.name),
-                              "run as root, or use a breakpoint");
+                              "run as root, or use a tracepoint or a breakpoint");
+  if (is_user_probe(event.kind) && !c.host.uprobes)
+    c.diagnostics.unsupported(w.on.at, fmt::format("{} triggers need CAP_SYS_ADMIN", info.name),
+                              "run as root, or use a breakpoint: from = \"breakpoint:OBJECT:SYMBOL\" needs no right");
 }
 
 void resolve_filter(ResolveContext& c, const PlanTrigger& in, const TriggerEvent& event, ResolvedTrigger* out) {

@@ -48,6 +48,9 @@ struct HostFacts {
   uint64_t perf_event_mlock_kb = 516;
   uint64_t memlock_limit = 0;  // RLIMIT_MEMLOCK, bytes
   bool privileged = false;     // root or CAP_PERFMON
+  bool uprobes = false;        // may open them: tried
+  bool locks_freely = false;   // root or CAP_IPC_LOCK: no limit on buffers
+  bool reads_kernel = false;   // /proc/kcore opens: kernel code can be copied
   bool tracefs = false;        // readable
   std::map<std::string, PmuFacts> pmus;
   AuxActionSupport aux_action = AuxActionSupport::unknown;
@@ -56,6 +59,15 @@ struct HostFacts {
   std::string plugin_path;   // tracectl's own QEMU plugin; "" when not installed
   std::string perf_version;  // "" when perf is not installed
 };
+
+// Bytes of buffers that this user may have; nullopt: no limit. Source: perf_mmap in kernel/events/core.c.
+[[nodiscard]] inline std::optional<uint64_t> lockable_bytes(const HostFacts& f) {
+  if (f.locks_freely || f.perf_event_paranoid == -1 || f.memlock_limit == ~uint64_t{0}) return std::nullopt;
+  return f.perf_event_mlock_kb * 1024 * f.cpus + f.memlock_limit;
+}
+// What lets this user's group read tracefs. Its files stay 0440 whatever the mode of the directory.
+inline constexpr const char* kTracefsMend =
+    "sudo mount -o remount,mode=750,gid=$(id -g) /sys/kernel/tracing (not mounted yet: -t tracefs nodev for remount,)";
 
 // Reads files under `root` only. Never fails: what cannot be read stays at its default.
 [[nodiscard]] HostFacts read_host(const std::string& root = "/");

@@ -67,15 +67,29 @@ std::optional<unsigned> count_breakpoint_slots() {
   return std::nullopt;
 }
 
-// CAP_SYS_ADMIN (21) or CAP_PERFMON (38) in the effective set: what the kernel asks for.
-bool may_trace_all() {
+// May this user open uprobes? CAP_PERFMON once was enough, since 2025 the kernel wants CAP_SYS_ADMIN. It looks at the right
+// first, then at the file's name: an empty one (EINVAL) makes no probe. Source: perf_uprobe_event_init, perf_uprobe_init.
+bool try_uprobes(const HostFacts& facts) {
+  const auto pmu = facts.pmus.find("uprobe");
+  if (pmu == facts.pmus.end()) return true;  // whoever opens one says that there are none
+  perf_event_attr attr{};
+  attr.type = pmu->second.type;
+  attr.size = perf::kAttrSize;
+  attr.disabled = 1;
+  attr.exclude_kernel = 1;
+  attr.config1 = reinterpret_cast<uintptr_t>("");
+  const int error = perf::event_open(attr, 0, -1).error;
+  return error != EACCES && error != EPERM;
+}
+
+// Bits of a capability set. Source: include/uapi/linux/capability.h.
+constexpr uint64_t kIpcLock = 1ull << 14, kSysAdmin = 1ull << 21, kPerfmon = 1ull << 38;
+
+uint64_t effective_capabilities() {
   std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.rfind("CapEff:", 0) != 0) continue;
-    const uint64_t caps = std::strtoull(line.c_str() + 7, nullptr, 16);
-    return ((caps >> 21) & 1) != 0 || ((caps >> 38) & 1) != 0;
-  }
-  return ::geteuid() == 0;
+  for (std::string line; std::getline(in, line);)
+    if (line.rfind("CapEff:", 0) == 0) return std::strtoull(line.c_str() + 7, nullptr, 16);
+  return ::geteuid() == 0 ? ~uint64_t{0} : 0;
 }
 
 // "qemu-x86_64 version 7.2.22 (Debian ...)" or "perf version 6.1.187": what follows the word.
@@ -130,9 +144,13 @@ void probe_host(HostFacts& facts) {
   facts.page_size = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   rlimit lock{};
   if (::getrlimit(RLIMIT_MEMLOCK, &lock) == 0) facts.memlock_limit = lock.rlim_cur;
-  facts.privileged = may_trace_all();
+  const uint64_t caps = effective_capabilities();
+  facts.privileged = (caps & (kSysAdmin | kPerfmon)) != 0;
+  facts.locks_freely = (caps & kIpcLock) != 0;
+  facts.reads_kernel = static_cast<bool>(std::ifstream("/proc/kcore"));
   facts.aux_action = try_aux_action();
   facts.breakpoint_slots = count_breakpoint_slots();
+  facts.uprobes = try_uprobes(facts);
   probe_emulators(facts);
   facts.plugin_path = find_plugin();
   if (const std::string perf = find_in_path("perf"); !perf.empty())

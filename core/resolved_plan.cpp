@@ -5,6 +5,7 @@ namespace tracectl {
 
 bool is_return(TriggerKind kind) { return kind == TriggerKind::uretprobe || kind == TriggerKind::kretprobe; }
 bool is_kernel_probe(TriggerKind kind) { return kind == TriggerKind::kprobe || kind == TriggerKind::kretprobe; }
+bool is_user_probe(TriggerKind kind) { return kind == TriggerKind::uprobe || kind == TriggerKind::uretprobe; }
 
 bool hits_in_kernel(const ResolvedTrigger& t) {
   constexpr uint64_t kUpperHalf = uint64_t{1} << 63;  // canonical addresses: x86-64 and AArch64 kernels lie there

@@ -136,6 +136,8 @@ struct ResolvedPlan {
 [[nodiscard]] bool is_return(TriggerKind);
 // A probe on kernel code.
 [[nodiscard]] bool is_kernel_probe(TriggerKind);
+// A probe on a program's code.
+[[nodiscard]] bool is_user_probe(TriggerKind);
 // Does a hit happen in the kernel itself? A system call's tracepoint carries the user's registers.
 // An event that excludes a mode drops the hits in it: perf_tp_event_match, perf_exclude_event in kernel/events/core.c.
 [[nodiscard]] bool hits_in_kernel(const ResolvedTrigger&);

@@ -24,8 +24,9 @@ struct ThreadFacts {
 };
 
 struct RunOutcome {
-  int wait_status = 0;  // of the command, as waitpid(2) gives it
-  bool traced = false;  // at least one thread was under trace
+  int wait_status = 0;      // of the command, as waitpid(2) gives it
+  std::string not_started;  // why the command could not be run; empty when it was
+  bool traced = false;      // at least one thread was under trace
   std::vector<ThreadFacts> threads;
   std::vector<std::vector<uint64_t>> event_ids;  // per trigger, under which its samples appear
   std::vector<uint64_t> hits;                    // per trigger, where somebody counted

@@ -71,6 +71,8 @@ Result<CaptureFacts> parse_capture_facts(const std::string& source) {
   read_common(root, out);
   if (const auto loss = root.find("loss"); loss != root.end() && loss->is_object())
     for (size_t i = 0; i < kLossKinds; ++i) out.loss.count[i] = number<uint64_t>(*loss, kLossNames[i], 0);
+  for (const json& why : array(root, "why_empty"))
+    if (why.is_string()) out.why_empty.push_back(why.get<std::string>());
   if (root.contains("open_windows")) out.open_windows = number<uint64_t>(root, "open_windows", 0);
   return out;
 }

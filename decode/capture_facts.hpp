@@ -10,6 +10,7 @@
 //       "triggers": [{"name": "...", "on": "breakpoint:app:f", "action": "resume|pause|snapshot",
 //                     "event_id": 7, "event_ids": [7, 8]}] },       ids that samples carry (PERF_SAMPLE_IDENTIFIER)
 //     "loss": {"truncated": 0, ...},              by the names of core/loss.hpp
+//     "why_empty": ["..."],                       where there is no trace
 //     "open_windows": 0 }
 // Errors: a capture.json that is no JSON object. A missing one gives empty facts.
 #pragma once
@@ -45,6 +46,7 @@ struct CaptureFacts {
   std::vector<WindowFacts> windows;
   LossTotals loss;
   std::optional<uint64_t> open_windows;
+  std::vector<std::string> why_empty;
 };
 
 // `directory`: of the capture; "" for a single file.

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 
+#include "core/result.hpp"
 #include "triggers/text_error.hpp"
 
 namespace tracectl {

@@ -77,10 +77,9 @@ LossTotals all_loss(const Report& r) { return with_decoded(r.loss, r.totals.loss
 void print_text(const Report& r, Out& out) {
   if (!r.title.empty()) out.line(fmt::format("{}\n", r.title));
   if (!r.windows.empty()) print_windows(r, out);
-  if (r.totals.instructions == 0)
-    out.line("no instruction was traced");
-  else
-    print_functions(r, out);
+  if (r.totals.instructions != 0) print_functions(r, out);
+  if (r.totals.instructions == 0) out.line("no instruction was traced");
+  for (const auto& why : r.why_empty) out.line(fmt::format("  {}", why));
   const LossTotals loss = all_loss(r);
   for (size_t i = 0; i < kLossKinds; ++i)
     if (loss.count[i] != 0) out.line(fmt::format("loss: {} {}", kLossNames[i], loss.count[i]));
@@ -95,6 +94,7 @@ void print_json(const Report& r, Out& out) {
   j["taken_branches"] = r.totals.taken_branches;
   j["decode_errors"] = r.totals.decode_errors;
   j["outside_windows"] = r.totals.outside;
+  j["why_empty"] = r.why_empty;
   j["windows"] = nlohmann::ordered_json::array();
   for (const WindowStats& w : r.windows)
     j["windows"].push_back({{"name", w.name},

@@ -19,6 +19,7 @@ struct Report {
   std::vector<FunctionTotals> functions;
   uint64_t limit = 0;  // functions shown; 0: all
   LossTotals loss;     // of the recording
+  std::vector<std::string> why_empty;
 };
 
 // Of the recording and of decoding it.

@@ -93,6 +93,7 @@ std::string capture_json(const CaptureSummary& s) {
   out["threads"] = threads_json(s.threads);
   out["trace_bytes"] = s.trace_bytes;
   out["loss"] = loss_json(s.loss);
+  if (!s.why_empty.empty()) out["why_empty"] = s.why_empty;
   out["plan"] = plan_json(s);
   out["notes"] = s.plan->notes;
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -3,9 +3,9 @@
 //
 // Shape: one JSON object, keys in a fixed order, two spaces of indent, a newline at the end:
 //   title backend machine machine_why start_paused command cpuid host translations windows
-//   open_windows threads trace_bytes loss plan{windows[], triggers[]} notes[]
+//   open_windows threads trace_bytes loss why_empty[] plan{windows[], triggers[]} notes[]
 // decode/capture_facts.hpp reads title, backend, machine, command, start_paused, plan, loss,
-// open_windows of it.
+// open_windows, why_empty of it.
 // Units: bytes; ns in keys that end in _ns.
 #pragma once
 
@@ -41,6 +41,7 @@ struct CaptureSummary {
   uint64_t trace_bytes = 0;
   std::optional<int> exit_status;  // of the command
   LossTotals loss;
+  std::vector<std::string> why_empty;  // a line for each reason; empty when there is trace
 };
 
 // `plan` must be set. Text that is not UTF-8 (a command's argument) is written with

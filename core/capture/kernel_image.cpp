@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 
@@ -185,8 +186,8 @@ Result<KernelImage> copy_kernel_image(const std::string& directory, const std::s
   const Fd kcore(::open(kcore_path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!kcore) {
     const bool absent = errno == ENOENT;
-    return fail_errno(
-        fmt::format("cannot copy the kernel's code: cannot open {}", kcore_path),
+    return fail_unsupported(
+        fmt::format("cannot copy the kernel's code: cannot open {}: {}", kcore_path, std::strerror(errno)),
         absent ? "this kernel does not show its memory (CONFIG_PROC_KCORE); trace user space only" : kRightsHint);
   }
   const auto segments = read_core_segments(kcore, kcore_path);

@@ -64,8 +64,9 @@ Result<uint64_t> tracepoint_id(const ResolvedTrigger& t, const HostFacts& host) 
     if (std::ifstream in(path); in >> id) return id;
   }
   if (!host.tracefs)
-    return fail(fmt::format("reading the id of tracepoint {}:{}: tracefs is not readable", t.tp_group, t.tp_name),
-                "as root: mount -t tracefs tracefs /sys/kernel/tracing, or run tracectl as root");
+    return fail_unsupported(
+        fmt::format("reading the id of tracepoint {}:{}: tracefs is not readable", t.tp_group, t.tp_name),
+        fmt::format("{}; or run tracectl as root", kTracefsMend));
   return fail_unsupported(fmt::format("this kernel has no tracepoint {}:{}", t.tp_group, t.tp_name),
                           fmt::format("tracectl list tracepoints '{}:*' shows those that it has", t.tp_group));
 }

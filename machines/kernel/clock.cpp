@@ -85,4 +85,10 @@ uint64_t trace_clock() {
 #endif
 }
 
+uint64_t record_clock(uint64_t page_size) {
+  const auto time = time_conversion(page_size);
+  const uint64_t now = trace_clock(), rest = now & ((uint64_t{1} << time.shift) - 1);
+  return time.mult == 0 ? 0 : time.zero + (now >> time.shift) * time.mult + (rest * time.mult >> time.shift);
+}
+
 }  // namespace tracectl::kernel

@@ -18,5 +18,8 @@ namespace tracectl::kernel {
 [[nodiscard]] std::string cpuid_text(const std::string& cpuinfo);
 // The TSC now, as AUXTRACE records refer to it; 0 where there is none.
 [[nodiscard]] uint64_t trace_clock();
+// perf's own clock now, in ns, as records carry it; 0 where the TSC does not tell it.
+// Source: include/uapi/linux/perf_event.h, time_shift of perf_event_mmap_page.
+[[nodiscard]] uint64_t record_clock(uint64_t page_size);
 
 }  // namespace tracectl::kernel

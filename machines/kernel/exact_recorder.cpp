@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "machines/kernel/clock.hpp"
 #include "machines/kernel/places.hpp"
 #include "machines/kernel/running.hpp"
 
@@ -60,6 +61,13 @@ void ExactRecorder::began(pid_t pid, pid_t tid) {
   if (auto r = threads_.begin(pid, tid, all, false); !r) untraced(r.error(), tid);
 }
 
+// The kernel took the events of a program with other rights, and with them the records of what it mapped.
+void ExactRecorder::began_anew(pid_t pid) {
+  const uint64_t now = record_clock(shared_.host.page_size);
+  began(pid, pid);
+  if (auto r = write_running(writer_, threads_.sideband_id(), {pid}, &modules_, now); !r) untraced(r.error(), pid);
+}
+
 void ExactRecorder::place_what_is_mapped(pid_t pid) {
   std::vector<Place> fresh;
   auto& known = places_[pid];
@@ -78,12 +86,16 @@ bool ExactRecorder::all_placed(pid_t pid) const {
 }
 
 void ExactRecorder::replaced(pid_t pid, pid_t former) {
-  threads_.replace(pid, former);
+  const bool goes_on = threads_.replace(pid, former);
+  if (const std::string why = right_not_given(pid); !why.empty() && options_.say) options_.say(why);
   const auto ends = [this](const Place& p) { return ends_at_exec(shared_.plan.triggers[p.trigger]); };
   std::erase_if(places_[pid], ends);
   auto again = fixed_places(shared_.plan);
   std::erase_if(again, [&](const Place& p) { return !ends(p); });
-  if (auto r = threads_.place(pid, again); !r) untraced(r.error(), pid);
+  if (!goes_on)
+    began_anew(pid);
+  else if (auto r = threads_.place(pid, again); !r)
+    untraced(r.error(), pid);
   place_what_is_mapped(pid);
   if (!all_placed(pid)) tracees_.stop_at_entry(pid);
 }

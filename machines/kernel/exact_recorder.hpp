@@ -23,6 +23,7 @@ class ExactRecorder : public Recording {
   TraceeEvents events();
   Result<> attach();
   void began(pid_t pid, pid_t tid);
+  void began_anew(pid_t pid);
   void replaced(pid_t pid, pid_t former);
   void gone(pid_t tid, int status);
   void place_what_is_mapped(pid_t pid);

@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: MIT
 #include "machines/kernel/group.hpp"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <string>
 #include <utility>
 
 namespace tracectl::kernel {
 namespace {
 
 constexpr uint64_t kActPeriod = 10'000;  // ns: the shortest that the kernel's timer gives
+
+// Is there memory for it? The kernel kills somebody rather than say no. Source: proc(5), /proc/meminfo.
+bool fits(uint64_t bytes) {
+  std::ifstream in("/proc/meminfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("MemAvailable:")) return bytes <= std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
+  return true;
+}
 
 }  // namespace
 
@@ -89,6 +101,10 @@ Result<> Group::join(int fd, const ResolvedTrigger* trigger) {
 Result<> Group::map(uint64_t aux_size) {
   const BufferPlan& buffer = shared_->plan.buffer;
   base_size_ = shared_->host.page_size + buffer.data_size;
+  if (!fits(buffer.data_size))
+    return tl::unexpected<Error>(refused(ENOMEM, {.step = Step::map_data, .size = buffer.data_size}));
+  if (!fits(buffer.data_size + aux_size))
+    return tl::unexpected<Error>(refused(ENOMEM, {.step = Step::map_aux, .size = aux_size}));
   void* base = mmap(nullptr, base_size_, PROT_READ | PROT_WRITE, MAP_SHARED, leader_.get(), 0);
   if (base == MAP_FAILED) return tl::unexpected<Error>(refused(errno, {.step = Step::map_data, .size = buffer.data_size}));
   base_ = base;
@@ -145,6 +161,12 @@ void Group::drop_trigger(uint32_t trigger) {
 
 void Group::drop_for_exec() {
   std::erase_if(members_, [&](const Member& m) { return ends_at_exec(shared_->plan.triggers[m.place.trigger]); });
+}
+
+// Source: begin_new_exec in fs/exec.c (perf_event_exit_task), perf_poll in kernel/events/core.c.
+bool Group::taken_away() const {
+  pollfd leader{leader_.get(), 0, 0};
+  return poll(&leader, 1, 0) > 0 && (leader.revents & POLLHUP) != 0;
 }
 
 Result<> Group::enable() {

@@ -62,6 +62,8 @@ class Group {
   void drop_trigger(uint32_t trigger);
   // Members that end at an exec are closed: the program was replaced.
   void drop_for_exec();
+  // The kernel took its events away: the thread became a program with other rights, or one that may not be read.
+  [[nodiscard]] bool taken_away() const;
   // Starts the group (it may already be: then nothing happens); also after a full buffer.
   Result<> enable();
   void disable();

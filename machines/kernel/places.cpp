@@ -11,8 +11,6 @@
 namespace tracectl::kernel {
 namespace {
 
-bool is_uprobe(TriggerKind kind) { return kind == TriggerKind::uprobe || kind == TriggerKind::uretprobe; }
-
 // Where a site lies in the process that mapped `m` of its file; 0 when it is elsewhere.
 uint64_t address_of(const TriggerSite& site, const ModuleAnswer& module, const CodeMapping& m) {
   const uint64_t inside = site.data ? module.code_offset : site.file_offset;
@@ -71,7 +69,7 @@ std::vector<Place> fixed_places(const ResolvedPlan& plan) {
     const auto& t = plan.triggers[i];
     if (sits_in_file(t)) continue;
     const bool by_address = t.where.form == CodeLocation::Form::address;
-    if (is_uprobe(t.kind))
+    if (is_user_probe(t.kind))
       out.push_back({i, t.where.object, t.where.address});
     else if (is_kernel_probe(t.kind))
       out.push_back({i, by_address ? "" : t.where.symbol, by_address ? t.where.address : t.where.offset});
@@ -84,7 +82,7 @@ std::vector<Place> fixed_places(const ResolvedPlan& plan) {
 std::vector<Place> probes_in(const ResolvedPlan& plan, const std::string& path, const ModuleFinder& modules) {
   std::vector<Place> out;
   for (const TriggerSite& site : modules(path).sites)
-    if (is_uprobe(plan.triggers[site.trigger].kind)) add_once(out, {site.trigger, path, site.file_offset});
+    if (is_user_probe(plan.triggers[site.trigger].kind)) add_once(out, {site.trigger, path, site.file_offset});
   return out;
 }
 
@@ -98,7 +96,8 @@ std::vector<Place> places_in(const ResolvedPlan& plan, const std::vector<CodeMap
       if (!sits_in_file(t)) continue;
       const uint64_t address = address_of(site, module, m);
       if (address == 0) continue;
-      add_once(out, is_uprobe(t.kind) ? Place{site.trigger, m.path, site.file_offset} : Place{site.trigger, "", address});
+      add_once(out,
+               is_user_probe(t.kind) ? Place{site.trigger, m.path, site.file_offset} : Place{site.trigger, "", address});
     }
   }
   // In the plan's order: of two triggers at one place the first acts first.

@@ -111,8 +111,9 @@ Result<RunOutcome> Recording::finish(Result<> result) {
   wait_for_command();
   groups().report(out_);
   if (command_ > 0)
-    if (const int error = tracees_.exec_error(); error != 0 && options_.say)
-      options_.say(fmt::format("cannot run '{}': {}", shared_.plan.command[0], strerror(error)));
+    if (const int error = tracees_.exec_error(); error != 0)
+      out_.not_started = fmt::format("cannot run '{}': {}", shared_.plan.command[0], strerror(error));
+  if (!out_.not_started.empty() && options_.say) options_.say(out_.not_started);
   if (!result) return tl::unexpected<Error>(result.error());
   return out_;
 }

@@ -64,6 +64,10 @@ Error leader(const Refusal& r, const ResolvedPlan& plan, const HostFacts& host, 
               "the trace unit takes one event at a time: look for another perf record, tracectl or hypervisor that uses it"};
     case EACCES:
     case EPERM:
+      if (r.tid > 0 && (host.privileged || host.perf_event_paranoid.value_or(2) <= (plan.scope == Scope::user ? 2 : 1)))
+        return {ErrorKind::unsupported, text + ": " + std::strerror(r.error),
+                "it is another user's, or runs a program with other rights or one that may not be read: only root may trace "
+                "that"};
       return {ErrorKind::unsupported, text + ": " + std::strerror(r.error),
               plan.scope == Scope::user ? rights(host) : "scope = \"user\" needs less right, or: " + rights(host)};
     case ENOENT:
@@ -98,13 +102,14 @@ Error breakpoint(const Refusal& r, const HostFacts& host, const std::string& tex
 }
 
 Error probe(const Refusal& r, const HostFacts& host, const std::string& text) {
-  const bool user = r.trigger->kind == TriggerKind::uprobe || r.trigger->kind == TriggerKind::uretprobe;
+  const bool user = is_user_probe(r.trigger->kind);
   switch (r.error) {
     case EACCES:
     case EPERM:
       return {ErrorKind::unsupported, fmt::format("{}: {}", text, std::strerror(r.error)),
-              std::string("probes need root or CAP_PERFMON, whatever perf_event_paranoid says") +
-                  (user ? "; breakpoint: needs neither" : "")};
+              user ? "uprobes need root or CAP_SYS_ADMIN (CAP_PERFMON on older kernels), whatever perf_event_paranoid says; "
+                     "breakpoint: needs neither"
+                   : "kprobes need root or CAP_PERFMON, whatever perf_event_paranoid says"};
     case ENOENT:
     case EADDRNOTAVAIL:
       return {ErrorKind::failed, text + ": there is no such place",
@@ -156,7 +161,8 @@ Error mapping(const Refusal& r, const ResolvedPlan& plan, const HostFacts& host,
       return {ErrorKind::failed, text + ": no memory",
               plan.buffer.pages == BufferPages::contiguous
                   ? "this PMU wants one physically contiguous range: a smaller size in [buffer], or after a reboot"
-                  : "a smaller size in [buffer]"};
+              : r.step == Step::map_data ? "a smaller data in [buffer]"
+                                         : "a smaller size in [buffer]"};
     case EINVAL:
       return {ErrorKind::failed, text + ": the kernel does not take this size", "a power of two of pages, and not too many"};
     case EBUSY:

@@ -53,12 +53,14 @@ RingArea::Content RingArea::newest(Bytes area, uint64_t head, uint64_t most) {
   out.b = area.first(at);
   // In time's order; what stood behind the newest byte has gone round.
   const uint64_t seen = last_at_ <= at ? out.a.size() + last_at_ : last_at_ - at;
-  const bool follows = lies_at(last_, out.a, out.b, seen);
+  // Until it goes round nothing is written over: no bytes need to be compared, however few they are.
+  const bool straight = !went_round_ && last_at_ <= at;
+  const bool follows = straight || lies_at(last_, out.a, out.b, seen);
   if (follows) drop(out, seen);
   const bool cut = out.size() > most;
   if (cut) drop(out, out.size() - most);
   // A neighbour, or the trace's own begin; else a gap lies in front.
-  const bool begins = !cut && (follows || (position_ == 0 && !went_round_));
+  const bool begins = !cut && follows;
   out.offset = position_ + (begins ? 0 : kApart);
   if (out.size() == 0) return out;
   position_ = out.offset + out.size();

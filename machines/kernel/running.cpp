@@ -2,9 +2,12 @@
 #include "machines/kernel/running.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <climits>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -35,7 +38,10 @@ int32_t status_number(int32_t tid, std::string_view key, int32_t otherwise) {
 
 class Writing {
  public:
-  Writing(capture::Writer& writer, uint64_t id) : writer_(writer) { sid_.id = id; }
+  Writing(capture::Writer& writer, uint64_t id, uint64_t time) : writer_(writer) {
+    sid_.id = id;
+    sid_.time = time;
+  }
 
   Result<> thread(int32_t pid, int32_t tid) {
     std::ifstream in(fmt::format("/proc/{}/task/{}/comm", pid, tid));
@@ -79,9 +85,28 @@ int32_t process_of(int32_t tid) { return status_number(tid, "Tgid:", tid); }
 int32_t parent_of(int32_t pid) { return status_number(pid, "PPid:", 0); }
 int32_t tracer_of(int32_t tid) { return status_number(tid, "TracerPid:", 0); }
 
+std::string right_not_given(int32_t pid) {
+  const std::string exe = fmt::format("/proc/{}/exe", pid);
+  struct stat file {};
+  if (stat(exe.c_str(), &file) != 0 || (file.st_mode & (S_ISUID | S_ISGID)) == 0) return "";
+  std::ifstream in(fmt::format("/proc/{}/status", pid));
+  unsigned real = 0, user = 0, group = 0;
+  for (std::string line; std::getline(in, line);)
+    if (std::sscanf(line.c_str(), "Uid: %u %u", &real, &user) != 2) std::sscanf(line.c_str(), "Gid: %u %u", &real, &group);
+  const bool lacks_user = (file.st_mode & S_ISUID) != 0 && file.st_uid != user;
+  const bool lacks_group = (file.st_mode & S_ISGID) != 0 && (file.st_mode & S_IXGRP) != 0 && file.st_gid != group;
+  if (!lacks_user && !lacks_group) return "";
+  std::array<char, PATH_MAX> path{};
+  if (readlink(exe.c_str(), path.data(), path.size() - 1) < 0) path[0] = '?';
+  return fmt::format(
+      "process {} runs {} without its {} right: the kernel gives it to no program that is held (run tracectl as root, with "
+      "user in [target])",
+      pid, path.data(), lacks_user ? "set-user-ID" : "set-group-ID");
+}
+
 Result<> write_running(capture::Writer& writer, uint64_t sideband_id, const std::vector<int32_t>& pids,
-                       const ModuleFinder* modules) {
-  Writing out(writer, sideband_id);
+                       const ModuleFinder* modules, uint64_t time) {
+  Writing out(writer, sideband_id, time);
   for (const int32_t pid : pids) {
     for (const int32_t tid : threads_of(pid))
       if (auto r = out.thread(pid, tid); !r) return r;

@@ -22,9 +22,13 @@ namespace tracectl::kernel {
 [[nodiscard]] int32_t process_of(int32_t tid);  // itself when it is gone
 [[nodiscard]] int32_t parent_of(int32_t pid);   // 0 when it is gone
 [[nodiscard]] int32_t tracer_of(int32_t tid);   // a thread; 0: nobody
+// In words, when the process runs a set-user-ID or set-group-ID program without that right, as under any tracer that is
+// not root; else empty.
+[[nodiscard]] std::string right_not_given(int32_t pid);
 
-// `modules`: tells build-ids; nullptr: none are written (of all processes it would take long).
+// `modules`: tells build-ids; nullptr: none are written (of all processes it would take long). `time`: since when, perf's
+// clock; 0: since ever.
 Result<> write_running(capture::Writer& writer, uint64_t sideband_id, const std::vector<int32_t>& pids,
-                       const ModuleFinder* modules);
+                       const ModuleFinder* modules, uint64_t time = 0);
 
 }  // namespace tracectl::kernel

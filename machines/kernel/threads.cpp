@@ -72,17 +72,20 @@ void Threads::keep_all() {
   }
 }
 
-void Threads::replace(int32_t pid, int32_t former) {
+bool Threads::replace(int32_t pid, int32_t former) {
   std::vector<int32_t> gone;
   for (const auto& [tid, ring] : running_)
     if (ring->facts.pid == pid && tid != former) gone.push_back(tid);
   for (const int32_t tid : gone) end(tid);
   const auto it = running_.find(former);
-  if (it == running_.end()) return;
+  if (it == running_.end()) return true;
   auto kept = std::move(it->second);
   running_.erase(it);
   kept->group.drop_for_exec();
+  const bool goes_on = !kept->group.taken_away();
   running_[pid] = std::move(kept);
+  if (!goes_on) end(pid);
+  return goes_on;
 }
 
 void Threads::end(int32_t tid, bool crashed) {

@@ -23,8 +23,9 @@ class Threads : public Groups {
   Result<> begin(int32_t pid, int32_t tid, const std::vector<Place>& places, bool on_exec);
   // More members for every thread of the process.
   Result<> place(int32_t pid, const std::vector<Place>& places);
-  // The process became another program: thread `former` goes on as `pid`, the others are gone.
-  void replace(int32_t pid, int32_t former);
+  // The process became another program: thread `former` goes on as `pid`, the others are gone. False: it has no group any
+  // more, for the new program has other rights.
+  bool replace(int32_t pid, int32_t former);
   // The thread is gone: what its rings hold is written. `crashed`: by a signal.
   void end(int32_t tid, bool crashed = false);
 

@@ -75,7 +75,8 @@ Result<Identity> identity_of(const std::string& user) {
   const passwd* entry = getpwnam(user.c_str());
   if (entry == nullptr) return fail_usage(fmt::format("there is no user '{}'", user), "getent passwd lists them");
   if (geteuid() != 0 && entry->pw_uid != geteuid())
-    return fail_unsupported(fmt::format("only root can start a command as user {}", user));
+    return fail_unsupported(fmt::format("only root can start a command as user {}", user),
+                            "run tracectl as root, or leave user out of [target]");
   return Identity{true, entry->pw_uid, entry->pw_gid};
 }
 

@@ -44,6 +44,26 @@ TEST_CASE("perf_event_paranoid 3 is no for a user and ok for CAP_PERFMON") {
   CHECK_THAT(about(diagnose(f), "paranoid").mend, Catch::Contains("sysctl"));
   f.privileged = true;
   CHECK(about(diagnose(f), "paranoid").mark == Mark::ok);
+  CHECK_THAT(about(diagnose(f), "paranoid").text, Catch::Contains("kernel code needs /proc/kcore"));
+  f.reads_kernel = true;
+  CHECK_THAT(about(diagnose(f), "paranoid").text, Catch::Contains("everything is allowed"));
+}
+
+TEST_CASE("buffers are what perf_event_mlock_kb and ulimit -l allow; only CAP_IPC_LOCK lifts that") {
+  auto f = host("none");
+  f.cpus = 2;
+  f.perf_event_mlock_kb = 516;
+  f.memlock_limit = 8 << 20;
+  f.privileged = true;
+  CHECK(about(diagnose(f), "mlock").mark == Mark::ok);
+  CHECK_THAT(about(diagnose(f), "mlock").text, Catch::StartsWith("9224 KiB"));
+  f.memlock_limit = 64 << 10;
+  CHECK(about(diagnose(f), "mlock").mark == Mark::warn);
+  f.memlock_limit = ~uint64_t{0};
+  CHECK_THAT(about(diagnose(f), "mlock").text, Catch::StartsWith("no limit"));
+  f.memlock_limit = 0;
+  f.locks_freely = true;
+  CHECK_THAT(about(diagnose(f), "mlock").text, Catch::StartsWith("no limit"));
 }
 
 TEST_CASE("unreadable tracefs is a warning with a command, not an end") {

@@ -133,7 +133,7 @@ def crash(bench):
     perf_agrees(bench, capture, bench.clean_info(capture)["instructions"])
     equal("a run without snapshots says why nothing is there", bench.run(
         [bench.tracectl, "run", "-q", "-o", bench.path("none"), *ERROR, "--", bench.program("ring"), "0"]).stderr,
-        b'tracectl: nothing was kept: mode = "ring" keeps snapshots, and no trigger took one\n')
+        b"tracectl: the capture is empty:\n  'breakpoint:ring:report_error' was never hit: it takes the snapshots\n")
     for end in ("exit", "group"):
         capture = bench.trace([bench.program("ring"), "0", "1000", end], options, status=None)
         equal(f"bytes kept of an ordinary end ({end})", bench.clean_info(capture)["bytes"], 0)

@@ -19,7 +19,7 @@ inline tracectl::HostFacts pt_host() {
   tracectl::HostFacts host = plain_host();
   host.kernel_release = "6.13.0";
   host.cpu_model = "Test CPU with Intel PT";
-  host.privileged = true;
+  host.privileged = host.uprobes = host.locks_freely = host.reads_kernel = true;
   host.breakpoint_slots = 4;
   host.aux_action = tracectl::AuxActionSupport::abi_known;
   tracectl::PmuFacts pt;

@@ -13,7 +13,7 @@ TEST_CASE("the facts of a capture are read from capture.json") {
              "windows": [{"name": "slow", "resume": 0, "pause": 1, "longer_than_ns": 1000}],
              "triggers": [{"name": "a", "on": "breakpoint:app:f", "action": "resume", "event_id": 7},
                           {"name": "b", "action": "pause", "event_ids": [8, 9]}]},
-    "loss": {"truncated": 3}})");
+    "loss": {"truncated": 3}, "why_empty": ["one", 2, "two"]})");
   REQUIRE(facts);
   CHECK(facts->title == "why?");
   CHECK(facts->machine == "emulated");
@@ -27,6 +27,7 @@ TEST_CASE("the facts of a capture are read from capture.json") {
   CHECK(facts->windows[0].longer_than == 1000);
   CHECK(facts->loss[LossKind::truncated] == 3);
   CHECK(facts->open_windows == 2u);
+  CHECK(facts->why_empty == std::vector<std::string>{"one", "two"});
 }
 
 TEST_CASE("every fact is optional, and wrong types are passed over") {

@@ -80,7 +80,8 @@ TEST_CASE("the members' refusals") {
         "  hint: an address is a multiple of len; code in the kernel may be closed to breakpoints");
   CHECK(said(Step::member, EACCES, 2) ==
         "opening trigger 'uprobe:app:parse' on thread 4711: Permission denied\n"
-        "  hint: probes need root or CAP_PERFMON, whatever perf_event_paranoid says; breakpoint: needs neither");
+        "  hint: uprobes need root or CAP_SYS_ADMIN (CAP_PERFMON on older kernels), whatever perf_event_paranoid says; "
+        "breakpoint: needs neither");
   CHECK(said(Step::member, ENOENT, 3) ==
         "opening trigger 'kprobe:vfs_read' on thread 4711: there is no such place\n"
         "  hint: grep the function in /proc/kallsyms");

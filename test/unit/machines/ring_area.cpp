@@ -70,6 +70,17 @@ TEST_CASE("what was kept before is left out, and what follows it is its neighbou
   CHECK(third.offset > 3000);  // a gap, not a neighbour
 }
 
+TEST_CASE("pieces of a few bytes follow each other as long as the ring has not gone round") {
+  Unit unit;
+  RingArea ring;
+  for (uint64_t at = 0; at < 60; at += 20) {
+    unit.write(20);
+    const auto c = ring.newest(unit.area, unit.head(), kSize);
+    check(c, at, 20);
+    CHECK(c.offset == at);
+  }
+}
+
 TEST_CASE("a snapshot's size takes the newest") {
   Unit unit;
   RingArea ring;
