@@ -57,13 +57,32 @@ Finding cs_etm(const HostFacts& f) {
   return {Mark::ok, "cs_etm", fmt::format("PMU type {}, sinks: {}", it->second.type, sinks), ""};
 }
 
+Finding pause_trial(const PmuFacts& pmu) {
+  const std::string kernel = "the kernel can pause and resume a trace by event";
+  switch (pmu.pause) {
+    case PauseTrial::can:
+      return {Mark::ok, "aux_action", fmt::format("{}, and so can {}: tried", kernel, pmu.name), ""};
+    case PauseTrial::cannot:
+      return {Mark::no, "aux_action", fmt::format("{}, but the driver of {} cannot (EOPNOTSUPP)", kernel, pmu.name),
+              "boot Linux 6.13 or later for Intel PT, 6.16 for CoreSight"};
+    case PauseTrial::busy:
+      return {Mark::warn, "aux_action", fmt::format("{}; {} is busy: somebody else traces", kernel, pmu.name),
+              "look for another perf record, tracectl or hypervisor"};
+    case PauseTrial::refused:
+      return {Mark::warn, "aux_action", fmt::format("{}; {} itself could not be tried", kernel, pmu.name),
+              "the paranoid line says what you may trace"};
+    case PauseTrial::untried:
+      break;
+  }
+  return {Mark::ok, "aux_action", kernel + "; the trace unit itself is tried when a plan runs", ""};
+}
+
 Finding aux_action(const HostFacts& f) {
-  const bool pmu = trace_pmu(f) != nullptr;
+  const PmuFacts* pmu = trace_pmu(f);
   switch (f.aux_action) {
     case AuxActionSupport::abi_known:
-      return {Mark::ok, "aux_action",
-              pmu ? "the kernel can pause and resume a trace by event; the trace unit itself is tried when a plan runs"
-                  : "the kernel can pause and resume a trace by event (it has no trace unit to do it with)",
+      if (pmu != nullptr) return pause_trial(*pmu);
+      return {Mark::ok, "aux_action", "the kernel can pause and resume a trace by event (it has no trace unit to do it with)",
               ""};
     case AuxActionSupport::kernel_too_old:
       return {Mark::no, "aux_action", "this kernel cannot pause or resume a trace by event (EINVAL)",

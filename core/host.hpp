@@ -21,6 +21,16 @@ enum class AuxActionSupport : uint8_t {
   abi_known,       // EOPNOTSUPP there: the kernel knows the bits
 };
 
+// Step two, on a trace unit's own PMU, disabled: what its driver says. CoreSight's says yes always; only the AUX mmap
+// proves it there.
+enum class PauseTrial : uint8_t {
+  untried,
+  can,      // it opened
+  cannot,   // EOPNOTSUPP
+  busy,     // EBUSY: somebody else traces
+  refused,  // EACCES, EPERM and the like
+};
+
 struct PmuFacts {
   std::string name;
   uint32_t type = 0;                          // perf_event_attr.type
@@ -28,6 +38,7 @@ struct PmuFacts {
   std::map<std::string, std::string> format;  // format/*
   std::map<std::string, std::string> sinks;   // sinks/*: CoreSight sink name and its id (hex)
   unsigned nr_addr_filters = 0;
+  PauseTrial pause = PauseTrial::untried;
 };
 
 struct QemuFacts {

@@ -22,7 +22,7 @@ namespace {
 
 // Step one of the trial: a software event that starts paused. A kernel that does not know
 // the bit refuses a reserved field (EINVAL); one that knows it says that this PMU cannot
-// pause (EOPNOTSUPP). Step two, on the AUX PMU itself, belongs to whoever opens the leader.
+// pause (EOPNOTSUPP). Step two is on the trace unit's own PMU: try_pause.
 // Source: kernel/events/core.c, perf_copy_attr and perf_event_alloc.
 AuxActionSupport try_aux_action() {
   perf_event_attr attr{};
@@ -39,6 +39,26 @@ AuxActionSupport try_aux_action() {
       return AuxActionSupport::abi_known;
     default:
       return AuxActionSupport::unknown;
+  }
+}
+
+PauseTrial try_pause(const PmuFacts& pmu) {
+  perf_event_attr attr{};
+  attr.type = pmu.type;
+  attr.size = perf::kAttrSize;
+  attr.config = pmu.name == "intel_pt" ? 1 << 13 : 0;  // branch: what a PT event without it does, no driver likes
+  attr.disabled = 1;
+  attr.exclude_kernel = 1;
+  perf::set_aux_action(attr, perf::kAuxStartPaused);
+  switch (perf::event_open(attr, 0, -1).error) {
+    case 0:
+      return PauseTrial::can;
+    case EOPNOTSUPP:
+      return PauseTrial::cannot;
+    case EBUSY:
+      return PauseTrial::busy;
+    default:
+      return PauseTrial::refused;
   }
 }
 
@@ -149,6 +169,9 @@ void probe_host(HostFacts& facts) {
   facts.locks_freely = (caps & kIpcLock) != 0;
   facts.reads_kernel = static_cast<bool>(std::ifstream("/proc/kcore"));
   facts.aux_action = try_aux_action();
+  for (const char* name : {"intel_pt", "cs_etm"})
+    if (const auto pmu = facts.pmus.find(name); pmu != facts.pmus.end() && facts.aux_action == AuxActionSupport::abi_known)
+      pmu->second.pause = try_pause(pmu->second);
   facts.breakpoint_slots = count_breakpoint_slots();
   facts.uprobes = try_uprobes(facts);
   probe_emulators(facts);

@@ -214,7 +214,7 @@ void check_refusals() {
 // What the kernel answers to a group whose leader is a software event, in words.
 std::string group_refusal(ResolvedPlan plan) {
   plan.intel_pt.tsc = plan.intel_pt.branch = false;  // what is left, bit 0, is a software event's number too: task-clock
-  const GroupPlan shared{plan, host, PERF_TYPE_SOFTWARE, {}};
+  const GroupPlan shared{plan, host, PERF_TYPE_SOFTWARE, {}, ""};
   const auto group = Group::open(shared, getpid(), getpid(), -1, {}, 64 << 10);
   return group ? "opened" : group.error().what;
 }
