@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
   add_new(app, run);
   add_check(app, run);
   add_run(app, run);
+  add_ctl(app, run);
   add_info(app, run);
   add_report(app, run);
   add_script(app, run);

@@ -121,6 +121,15 @@ void leave_refusal(capture::CaptureSummary summary, const Error& error, capture:
   if (writer.side_file("capture.json", capture_json(summary))) (void)writer.finish();
 }
 
+// In this order: a data file that is finished has its totals beside it.
+Result<> finish_capture(capture::Writer& writer, const capture::CaptureSummary& summary, bool& finished) {
+  if (auto r = writer.side_file("capture.json", capture_json(summary)); !r) return r;
+  if (finished) return {};
+  auto r = writer.finish();
+  finished = r.has_value();
+  return r;
+}
+
 Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   const ResolvedPlan& plan = loaded.plan;
   auto filters = kernel_filters(loaded);
@@ -144,6 +153,13 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
     report_error(error);
     fmt::print(stderr, "tracectl: the program runs on untraced; {} ends here, and can be read up to here\n", options.output);
   };
+  bool finished = false;
+  run_options.over = [&](const RunOutcome& so_far) {
+    // What fails here fails, and is told, when the program has ended.
+    auto summary = summarize(plan, loaded.host, *writer, setup->cpuid, &so_far);
+    summary.why_empty = why_empty(plan, so_far, summary.trace_bytes, placements);
+    (void)finish_capture(*writer, summary, finished);
+  };
   Result<RunOutcome> outcome = [&] {
     Progress progress(!options.quiet);
     run_options.say = [](const std::string& text) { fmt::print(stderr, "tracectl: {}\n", text); };
@@ -159,9 +175,7 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   auto summary = summarize(plan, loaded.host, *writer, setup->cpuid, &*outcome);
   summary.exit_status = status_of(*outcome);
   summary.why_empty = why_empty(plan, *outcome, summary.trace_bytes, placements);
-  // In this order: a data file that is finished has its totals beside it.
-  if (auto r = writer->side_file("capture.json", capture_json(summary)); !r) return tl::unexpected<Error>(r.error());
-  if (auto r = writer->finish(); !r) return tl::unexpected<Error>(r.error());
+  if (auto r = finish_capture(*writer, summary, finished); !r) return tl::unexpected<Error>(r.error());
   // Killed before its plugin could report: that is the command's end, and no fault of the two.
   if (!outcome->traced && plan.machine == MachineKind::emulated && !WIFSIGNALED(outcome->wait_status))
     return fail(

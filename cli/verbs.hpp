@@ -20,6 +20,7 @@ void add_doctor(CLI::App& app, VerbRun& run);
 void add_list(CLI::App& app, VerbRun& run);
 void add_check(CLI::App& app, VerbRun& run);
 void add_run(CLI::App& app, VerbRun& run);
+void add_ctl(CLI::App& app, VerbRun& run);
 void add_new(CLI::App& app, VerbRun& run);
 void add_info(CLI::App& app, VerbRun& run);
 void add_report(CLI::App& app, VerbRun& run);

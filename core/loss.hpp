@@ -37,7 +37,7 @@ inline constexpr std::array<const char*, kLossKinds> kLossMeanings = {
     "overflows inside the trace unit",
     "records lost because a data ring was full",
     "resumes or pauses that did not act (a probed function was left without a return)",
-    "windows cut by a migration or by the end of the session",
+    "windows cut by a migration, by a pause by hand or by the end of the session",
     "places in the trace that cannot be decoded",
     "kinds of records that this reader does not know",
     "programs or threads that ran untraced (other architecture, set-user-ID, no buffer left)",

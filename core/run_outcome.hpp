@@ -45,6 +45,7 @@ struct RunOptions {
   std::optional<uint32_t> test_idle;                             // HelloReply::idle_blocks, for tests
   std::function<void(uint64_t bytes, size_t threads)> progress;  // after each drain; may be empty
   std::function<void(const std::string&)> say;                   // to the user; may be empty
+  std::function<void(const RunOutcome&)> over;                   // the session ended, its program runs on; may be empty
   std::function<void(const Error&)> failed;                      // at once; the program still runs; may be empty
 };
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <list>
 #include <map>
+#include <memory>
 
 namespace tracectl {
 
@@ -26,7 +27,9 @@ struct Session::Impl {
   asio::steady_timer tick{io};
   asio::steady_timer deadline{io};
   std::map<uint32_t, Channel> channels;
-  std::list<asio::posix::stream_descriptor> watched;
+  // Shared with its handler: one that is under way outlives being forgotten.
+  using Watched = std::shared_ptr<asio::posix::stream_descriptor>;
+  std::list<Watched> watched;
   std::list<asio::signal_set> signals;
   std::function<void()> drained;
   Result<> outcome;
@@ -35,7 +38,7 @@ struct Session::Impl {
   Impl(capture::Writer& w, const Limits& l) : writer(w), limits(l) {}
   ~Impl() {
     for (auto& d : watched)
-      if (d.is_open()) d.release();
+      if (d->is_open()) d->release();
   }
 
   void fail_with(Error e) {
@@ -79,14 +82,15 @@ struct Session::Impl {
     tick.expires_after(kTick);
     tick.async_wait([this](error_code e) {
       if (e) return;
+      watched.remove_if([](const Watched& d) { return !d->is_open(); });
       drain_all();
       arm_tick();
     });
   }
 
-  void arm_watch(asio::posix::stream_descriptor& d, const std::function<bool()>& fn) {
-    d.async_wait(asio::posix::stream_descriptor::wait_read, [this, &d, fn](error_code e) {
-      if (!e && fn()) arm_watch(d, fn);
+  void arm_watch(const Watched& d, const std::function<bool()>& fn) {
+    d->async_wait(asio::posix::stream_descriptor::wait_read, [this, d, fn](error_code e) {
+      if (!e && d->is_open() && fn() && d->is_open()) arm_watch(d, fn);
     });
   }
 
@@ -117,14 +121,14 @@ void Session::remove(uint32_t idx) {
 void Session::drain() { impl_->drain_all(); }
 
 void Session::watch(int fd, std::function<bool()> fn) {
-  impl_->watched.emplace_back(impl_->io, fd);
+  impl_->watched.push_back(std::make_shared<asio::posix::stream_descriptor>(impl_->io, fd));
   impl_->arm_watch(impl_->watched.back(), fn);
 }
 
 void Session::forget(int fd) {
-  // Its handler may be under way: it is destroyed with the session, and never called again.
+  // Its handler may be under way: it is never called again.
   for (auto& d : impl_->watched)
-    if (d.is_open() && d.native_handle() == fd) d.release();
+    if (d->is_open() && d->native_handle() == fd) d->release();
 }
 
 void Session::on_signal(int number, std::function<void()> fn) {

@@ -30,11 +30,15 @@ void pass_signals(Session& session, const pid_t& child) {
   }
 }
 
-void wait_untraced(pid_t child, int* status) {
+void pass_signals_untraced(pid_t child) {
   untraced_child = child;
   struct sigaction action {};
   action.sa_handler = pass_on;
   for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+}
+
+void wait_untraced(pid_t child, int* status) {
+  pass_signals_untraced(child);
   while (waitpid(child, status, 0) < 0 && errno == EINTR) {
   }
 }

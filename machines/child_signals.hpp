@@ -13,8 +13,9 @@ namespace tracectl {
 // Installed before the command starts: a signal between the two is its first. `child` must outlive the session.
 void pass_signals(Session& session, const pid_t& child);
 
-// The same behind the session's end, when its loop runs no more and the program still does:
-// waits for it.
+// The same behind the session's end, when its loop runs no more and the program still does.
+void pass_signals_untraced(pid_t child);
+// And waits for it.
 void wait_untraced(pid_t child, int* status);
 
 }  // namespace tracectl

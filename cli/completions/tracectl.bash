@@ -6,7 +6,7 @@ _tracectl_valued=' --window --trigger --machine --scope --start --size --output 
 
 _tracectl_options() {
   case $1 in
-    doctor | repair) echo --json ;;
+    doctor | repair | ctl) echo --json ;;
     list) echo --program --json ;;
     new) echo --window --trigger ;;
     check) echo --window --trigger --machine --scope --start --size --json ;;
@@ -35,12 +35,13 @@ _tracectl_first() {
   case $1 in
     list) echo tracepoints symbols sinks backends triggers ;;
     script) echo calls branches instructions packets ;;
+    ctl) echo status pause resume snapshot stop ;;
   esac
 }
 
 _tracectl() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs='doctor list new check run info report script export repair'
+  local verbs='doctor list new check run ctl info report script export repair'
   local verb= places=0 i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; ++i)); do

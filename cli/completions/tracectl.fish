@@ -19,6 +19,7 @@ complete -c tracectl -n __fish_use_subcommand -f -a list -d 'Names that a plan m
 complete -c tracectl -n __fish_use_subcommand -f -a new -d 'Write a commented plan to start from'
 complete -c tracectl -n __fish_use_subcommand -f -a check -d 'The resolved plan, and the equal perf record line'
 complete -c tracectl -n __fish_use_subcommand -f -a run -d 'Start a command under a plan and leave a capture'
+complete -c tracectl -n __fish_use_subcommand -f -a ctl -d 'Ask a running session, or tell it'
 complete -c tracectl -n __fish_use_subcommand -f -a info -d 'What a capture holds, and every loss'
 complete -c tracectl -n __fish_use_subcommand -f -a report -d 'Windows and hot functions'
 complete -c tracectl -n __fish_use_subcommand -f -a script -d 'The trace as text'
@@ -26,10 +27,11 @@ complete -c tracectl -n __fish_use_subcommand -f -a export -d 'A capture in anot
 complete -c tracectl -n __fish_use_subcommand -f -a repair -d 'Make perf read a capture that a crash left'
 
 complete -c tracectl -n '__tracectl_first list' -f -a 'tracepoints symbols sinks backends triggers'
+complete -c tracectl -n '__tracectl_first ctl' -f -a 'status pause resume snapshot stop'
 complete -c tracectl -n '__tracectl_first script' -f -a 'calls branches instructions packets'
 
-complete -c tracectl -n '__tracectl_verb doctor list new check run info report script export repair' -f -s h -l help -d 'Print help'
-complete -c tracectl -n '__tracectl_verb doctor list check report' -f -l json -d 'As JSON'
+complete -c tracectl -n '__tracectl_verb doctor list new check run ctl info report script export repair' -f -s h -l help -d 'Print help'
+complete -c tracectl -n '__tracectl_verb doctor list check ctl report' -f -l json -d 'As JSON'
 complete -c tracectl -n '__tracectl_verb info' -f -l json -d 'As JSON, with decoded numbers'
 complete -c tracectl -n '__tracectl_verb script' -f -l json -d 'One JSON object a line'
 complete -c tracectl -n '__tracectl_verb repair' -f -l json -d 'What was done, as JSON'

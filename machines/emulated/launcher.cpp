@@ -17,6 +17,7 @@
 
 #include "core/elf_machine.hpp"
 #include "machines/child_signals.hpp"
+#include "machines/emulated/by_hand.hpp"
 #include "machines/emulated/program_file.hpp"
 #include "machines/emulated/server.hpp"
 
@@ -88,7 +89,8 @@ pid_t start(const HostFacts& host, const std::vector<std::string>& command, cons
   return pid;
 }
 
-Result<Outcome> record(Server& server, Session& session, pid_t child, const RunOptions& options, capture::Writer& writer) {
+Result<Outcome> record(Server& server, Session& session, pid_t child, const ResolvedPlan& plan, const RunOptions& options,
+                       capture::Writer& writer) {
   Outcome out;
   bool ended = false;
   const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
@@ -106,8 +108,12 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const RunO
     server.reap_done();
     return true;
   });
+  ControlServer control(plan, writer, session);
+  if (auto r = control.listen(by_hand(server, writer)); !r && options.say) options.say(r.error().message());
   session.after_drain([&] {
     server.settle_snapshots();
+    server.ask_again();
+    control.tick();
     if (server.windows_done()) session.stop("limit: windows");
     if (options.progress) options.progress(writer.aux_bytes(), server.live_processes());
   });
@@ -115,12 +121,15 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const RunO
     if (!server.ask_snapshot() && options.say) options.say("SIGUSR2: mode = full keeps everything; nothing to do");
   });
   auto result = session.run();
+  control.close();
   server.page().stop = 1;
   out.stop_reason = session.stop_reason();
   if (!result && options.failed) options.failed(result.error());
   server.finish_all();
-  if (!ended) wait_untraced(child, &out.wait_status);  // to its own end
   server.report(out);
+  if (!ended) pass_signals_untraced(child);
+  if (!ended && result && options.over) options.over(out);
+  if (!ended) wait_untraced(child, &out.wait_status);  // to its own end
   if (!result) return tl::unexpected<Error>(result.error());
   return out;
 }
@@ -174,7 +183,7 @@ Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, co
   pass_signals(session, child);
   child = start(host, plan.command, server.plugin_option());
   if (child < 0) return fail_errno("starting " + host.qemu_x86_64.path);
-  return record(server, session, child, options, writer);
+  return record(server, session, child, plan, options, writer);
 }
 
 }  // namespace tracectl::emulated

@@ -31,13 +31,21 @@
 
 namespace tracectl::emulated {
 
-inline constexpr uint32_t kProtocolVersion = 3;
+inline constexpr uint32_t kProtocolVersion = 4;
 inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint64_t kStateSize = 4096;
 inline constexpr uint32_t kMaxPath = 4096;
 
 // Ids of the events in the capture; a trigger's is kTriggerId + its index.
 inline constexpr uint64_t kLeaderId = 1, kSidebandId = 2, kTriggerId = 16;
+
+// A pause or resume that no trigger makes, but tracectl ctl.
+enum class ByHand : uint32_t { none = 0, pause = 1, resume = 2 };
+// A word says what, and how manieth it is; 0: nothing yet.
+[[nodiscard]] inline uint32_t by_hand_word(ByHand what, uint32_t number) {
+  return number << 2 | static_cast<uint32_t>(what);
+}
+[[nodiscard]] inline ByHand by_hand_of(uint32_t word) { return static_cast<ByHand>(word & 3); }
 
 // The session page: one per session, mapped by launcher and every traced process.
 struct SessionPage {
@@ -52,6 +60,8 @@ struct SessionPage {
   std::atomic<uint64_t> translations;      // times that translated code was thrown away (plugin/translation.hpp)
   std::atomic<uint64_t> windows;           // resumes that found their event paused, all threads
   std::atomic<uint64_t> hits[64];          // per trigger, for `limit`
+  std::atomic<uint32_t> by_hand;           // the last word: how new threads begin; none: as the plan says
+  std::atomic<uint64_t> cut_windows;       // by a pause by hand
 };
 static_assert(sizeof(SessionPage) <= kPageSize);
 
@@ -85,9 +95,14 @@ struct alignas(64) ThreadState {
   uint32_t calls_top = 0;
   void* owner = nullptr;  // Thread; only the plugin follows it
   uint64_t returns[32] = {};
+  std::atomic<uint32_t> asked{0};  // a word for this thread; it sets it back to 0 when it has done it
+  uint32_t obeyed = 0;             // the last word that it has done, or began with
+  uint32_t by_hand = 0;            // 1: the trace runs for a resume by hand, in no window
 };
 inline constexpr uint32_t kReturnDepth = 32;
 static_assert(sizeof(ThreadState) <= kStateSize);
+
+[[nodiscard]] inline bool in_window(const ThreadState& s) { return s.windows != 0 && s.paused == 0 && s.by_hand == 0; }
 
 // Maps the AUX ring once at `to` (aux_size bytes of address space), region by region.
 [[nodiscard]] inline bool map_aux_ring(int fd, const ThreadState& s, uint64_t area, uint64_t aux_size, char* to) {

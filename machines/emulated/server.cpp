@@ -219,8 +219,7 @@ void Server::finish_thread(uint32_t idx, bool crashed) {
   session_.remove(idx);
   const ThreadState& s = t.state();
   const bool said = s.done.load() != 0;
-  ThreadFacts facts{t.pid(),     t.tid(),     idx,  s.pt.pos, s.windows, s.windows != 0 && s.paused == 0,
-                    s.overflows, s.snapshots, !said};
+  ThreadFacts facts{t.pid(), t.tid(), idx, s.pt.pos, s.windows, in_window(s), s.overflows, s.snapshots, !said};
   if (s.group_exit.load() != 0) exited_.insert(t.pid());
   const auto& buffer = plan_.buffer;
   const bool keep =
@@ -241,7 +240,7 @@ void Server::reap_done() {
 bool Server::windows_done() const {
   if (!plan_.limits.windows || page_->windows.load() < *plan_.limits.windows) return false;
   for (const auto& [idx, t] : threads_)
-    if (t->state().windows != 0 && t->state().paused == 0) return false;
+    if (in_window(t->state())) return false;
   return true;
 }
 
@@ -267,7 +266,7 @@ void Server::finish_all() {
   for (const auto& [idx, t] : threads_) {
     const ThreadState& s = t->state();
     // A program that lives goes on with what its window is about; one that ended left it open.
-    if (s.windows != 0 && s.paused == 0 && s.done.load() == 0 && kill(t->pid(), 0) == 0) ++split_windows_;
+    if (in_window(s) && s.done.load() == 0 && kill(t->pid(), 0) == 0) ++split_windows_;
   }
   while (!threads_.empty()) finish_thread(threads_.begin()->first, false);
 }
@@ -283,7 +282,7 @@ void Server::report(Outcome& out) const {
   out.untraced_threads = page_->untraced_threads;
   out.missed_returns = page_->missed_returns;
   out.unexplained = page_->unexplained;
-  out.split_windows = split_windows_;
+  out.split_windows = split_windows_ + page_->cut_windows;
   out.translations = page_->translations;
   out.smaller_buffers = smaller_buffers_;
   for (size_t i = 0; i < plan_.triggers.size() && i < std::size(page_->hits); ++i) out.hits.push_back(page_->hits[i]);

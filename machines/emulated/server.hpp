@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/control.hpp"
 #include "core/session.hpp"
 #include "core/symbol_finder.hpp"
 #include "machines/emulated/buffers.hpp"
@@ -31,6 +32,7 @@ class Server {
   [[nodiscard]] SessionPage& page() const { return *page_; }
   [[nodiscard]] bool said_hello() const { return said_hello_; }
   [[nodiscard]] size_t live_processes() const { return processes_.size(); }
+  [[nodiscard]] size_t live_threads() const { return threads_.size(); }
 
   // Threads that said they are done: their buffers go back.
   void reap_done();
@@ -40,6 +42,12 @@ class Server {
   bool ask_snapshot();
   // Threads that did not answer (blocked, or paused) are served from outside.
   void settle_snapshots();
+  // A pause or resume by hand (tracectl ctl), of every thread and of those to come: how many were asked.
+  uint64_t ask_all(Action action);
+  // Threads that have not done it yet; asks them again.
+  uint64_t ask_again();
+  [[nodiscard]] bool snapshot_settled() const { return snapshot_deadline_ == 0; }
+  void tell(SessionStatus& status) const;
   // The session ends: what is left is drained and completed as it stands.
   void finish_all();
   // Fills in what the server knows.
@@ -69,7 +77,7 @@ class Server {
   SessionPage* page_ = nullptr;
   std::string name_;
   bool said_hello_ = false;
-  uint32_t next_idx_ = 0;
+  uint32_t next_idx_ = 0, hands_ = 0;
   uint64_t smaller_buffers_ = 0, split_windows_ = 0;
   uint64_t snapshot_deadline_ = 0;  // ns, monotonic; 0: none is asked for
   std::set<int32_t> exited_;        // processes that ended in the ordinary way

@@ -161,7 +161,7 @@ perf_event_attr leader_attr(const ResolvedPlan& plan, uint32_t pmu_type, const P
   attr.disabled = 1;
   attr.enable_on_exec = placing.on_exec ? 1 : 0;
   attr.aux_watermark = static_cast<uint32_t>(plan.buffer.wakeup);
-  perf::set_aux_action(attr, plan.start_paused ? perf::kAuxStartPaused : 0);
+  perf::set_aux_action(attr, placing.start_paused.value_or(plan.start_paused) ? perf::kAuxStartPaused : 0);
   return attr;
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,13 @@ struct EventSource {
 
 // How the group sits: on one thread wherever it runs (cpu = -1), or on a cpu with what it inherits.
 struct Placing {
-  bool on_exec = false;       // starts at the target's next exec
-  bool inherit = false;       // children and new threads
-  bool only_threads = false;  // of these, new threads only
-  bool switches = false;      // context-switch records: who ran when
-  bool cgroup = false;        // the seat's tid is a cgroup's descriptor
-  bool held = false;          // we are the thread's tracer: a snapshot's hit stops it (SIGTRAP, which we take)
+  bool on_exec = false;                             // starts at the target's next exec
+  bool inherit = false;                             // children and new threads
+  bool only_threads = false;                        // of these, new threads only
+  std::optional<bool> start_paused = std::nullopt;  // else the plan's
+  bool switches = false;                            // context-switch records: who ran when
+  bool cgroup = false;                              // the seat's tid is a cgroup's descriptor
+  bool held = false;  // we are the thread's tracer: a snapshot's hit stops it (SIGTRAP, which we take)
 };
 
 // What the SIGTRAP of a snapshot's hit carries (siginfo si_perf_data), to know it from the program's own.

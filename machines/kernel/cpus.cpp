@@ -90,6 +90,7 @@ Result<> Cpus::start() {
 void Cpus::hit(const Ring& ring, uint32_t trigger, const perf::SampleFields& fields) {
   const Action action = shared_.plan.triggers[trigger].action;
   if (action == Action::snapshot) return;
+  by_hand_.reset();
   watch_.add({action == Action::resume ? WindowEvent::Kind::resume : WindowEvent::Kind::pause, fields.time, fields.tid,
               ring.group.cpu()});
 }
@@ -115,6 +116,34 @@ void Cpus::keep_all() {
   }
 }
 
+Result<uint64_t> Cpus::act_all(Action action) {
+  // Inherited events act each for itself, and the kernel takes no member that acts once and is inherited
+  // (kernel/events/core.c, _perf_event_refresh).
+  if (cpu_placing(shared_.plan).inherit)
+    return fail_unsupported("threads = \"per-cpu\" cannot be paused or resumed by hand: its events are inherited",
+                            "leave threads out (one group for each thread), or trace with --all-cpus");
+  if (action == Action::pause && by_hand_ != Action::pause) cut_ += watch_.open();
+  Result<> outcome;
+  for (auto& [cpu, ring] : first_)
+    if (auto done = rings_.act(*ring, action); !done) outcome = done;
+  if (!outcome) return tl::unexpected<Error>(outcome.error());
+  by_hand_ = action;
+  return first_.size();
+}
+
+// Which cpu is in a window only the events know: all have the state of the one that does most.
+void Cpus::tell(SessionStatus& out) const {
+  const bool paused = by_hand_ ? *by_hand_ == Action::pause : shared_.plan.start_paused && watch_.open() == 0;
+  const TraceState state = paused ? TraceState::paused : watch_.open() != 0 ? TraceState::window : TraceState::running;
+  for (const auto& [cpu, ring] : first_) {
+    out.threads.push_back({-1, -1, cpu, state, ring->facts.bytes, 0});
+    out.snapshots += ring->facts.snapshots;
+  }
+  out.windows = watch_.windows();
+  out.loss[LossKind::missed_trigger] += rings_.missed();
+  out.loss[LossKind::split_window] += watch_.split() + watch_.left_running() + cut_;
+}
+
 void Cpus::end_all() {
   for (auto& [cpu, ring] : first_) {
     ring->disable();
@@ -135,7 +164,7 @@ void Cpus::report(RunOutcome& out) const {
   // They belong to no single stream; the first one carries them.
   if (!out.threads.empty()) out.threads.front().windows = watch_.windows();
   if (!out.threads.empty()) out.threads.front().open_window = watch_.open() != 0;
-  out.split_windows = watch_.split() + watch_.left_running() + watch_.open();
+  out.split_windows = watch_.split() + watch_.left_running() + watch_.open() + cut_;
 }
 
 }  // namespace tracectl::kernel

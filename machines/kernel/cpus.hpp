@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "machines/kernel/groups.hpp"
@@ -37,6 +38,8 @@ class Cpus : public Groups {
   void keep_all() override;
   void keep_asked() override;
   void after_drain() override;
+  Result<uint64_t> act_all(Action action) override;
+  void tell(SessionStatus& status) const override;
   void end_all() override;
   [[nodiscard]] size_t size() const override { return first_.size(); }
   [[nodiscard]] uint64_t windows() const override { return watch_.windows(); }
@@ -55,6 +58,8 @@ class Cpus : public Groups {
   std::map<int, std::unique_ptr<Ring>> first_;  // by cpu: owns the rings
   std::vector<std::unique_ptr<Ring>> more_;     // further threads'
   std::vector<ThreadFacts> ended_;
+  std::optional<Action> by_hand_;  // what came by hand behind the triggers' last hit
+  uint64_t cut_ = 0;               // windows, by hand
 };
 
 }  // namespace tracectl::kernel

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "core/control.hpp"
+#include "core/resolved_plan.hpp"
 #include "core/result.hpp"
 #include "core/run_outcome.hpp"
 
@@ -21,6 +23,9 @@ class Groups {
   virtual void keep_asked() = 0;
   // Behind each drain.
   virtual void after_drain() { keep_asked(); }
+  // A pause or resume by hand (tracectl ctl), of every group and of those to come: how many were told.
+  virtual Result<uint64_t> act_all(Action action) = 0;
+  virtual void tell(SessionStatus& status) const = 0;
   // Everything stops; what the rings hold is written.
   virtual void end_all() = 0;
   [[nodiscard]] virtual size_t size() const = 0;

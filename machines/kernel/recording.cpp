@@ -11,6 +11,7 @@
 #include "core/capture/kernel_image.hpp"
 #include "core/perf/record_build.hpp"
 #include "machines/child_signals.hpp"
+#include "machines/kernel/by_hand.hpp"
 #include "machines/kernel/cpus.hpp"
 
 namespace tracectl::kernel {
@@ -33,6 +34,7 @@ Recording::Recording(const GroupPlan& shared, const ModuleFinder& modules, captu
       writer_(writer),
       options_(options),
       session_(writer, shared.plan.limits),
+      control_(shared.plan, writer, session_),
       tracees_(shared.plan.follow),
       kernel_(shared.host, writer, session_) {}
 
@@ -70,6 +72,7 @@ Result<> Recording::keep_kernel() {
 
 void Recording::after_drain() {
   groups().after_drain();
+  control_.tick();
   if (!groups().failed()) session_.stop();
   const auto& limit = shared_.plan.limits.windows;
   if (limit && groups().windows() >= *limit && !groups().any_open()) session_.stop("limit: windows");
@@ -96,20 +99,25 @@ void Recording::watch_signals() {
 }
 
 // A command that is traced runs on to its end; one that only says for how long has said it.
-void Recording::wait_for_command() {
+void Recording::wait_for_command(bool recorded) {
   if (command_ <= 0 || ended_) return;
-  if (beside()) kill(command_, SIGTERM);
+  pass_signals_untraced(command_);
+  if (beside())
+    kill(command_, SIGTERM);
+  else if (recorded && options_.over)
+    options_.over(out_);
   wait_untraced(command_, &out_.wait_status);
 }
 
 Result<RunOutcome> Recording::finish(Result<> result) {
+  control_.close();
   out_.stop_reason = session_.stop_reason();
   if (!result && options_.failed) options_.failed(result.error());
   groups().end_all();
   kernel_.end();
   tracees_.release();
-  wait_for_command();
   groups().report(out_);
+  wait_for_command(result.has_value());
   if (command_ > 0)
     if (const int error = tracees_.exec_error(); error != 0)
       out_.not_started = fmt::format("cannot run '{}': {}", shared_.plan.command[0], strerror(error));
@@ -124,6 +132,7 @@ Result<RunOutcome> Recording::run() {
   watch_signals();
   if (shared_.plan.scope != Scope::user)
     if (auto r = keep_kernel(); !r) return tl::unexpected<Error>(r.error());
+  if (auto r = control_.listen(by_hand(groups(), writer_, out_)); !r && options_.say) options_.say(r.error().message());
   tracees_.go();
   tracees_.collect();
   collected();

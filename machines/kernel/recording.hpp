@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "core/capture/writer.hpp"
+#include "core/control_server.hpp"
 #include "core/run_outcome.hpp"
 #include "core/session.hpp"
 #include "core/symbol_finder.hpp"
@@ -47,6 +48,7 @@ class Recording {
   capture::Writer& writer_;
   const RunOptions& options_;
   Session session_;
+  ControlServer control_;
   RunOutcome out_;
   pid_t command_ = -1;
   bool ended_ = false;
@@ -56,7 +58,7 @@ class Recording {
   Result<> keep_kernel();
   void watch_signals();
   void after_drain();
-  void wait_for_command();
+  void wait_for_command(bool recorded);
   Result<RunOutcome> finish(Result<> result);
   KernelSideband kernel_;
 };

@@ -137,6 +137,18 @@ void Rings::keep_asked(Ring& ring, bool resume) {
   (void)ring.enable();
 }
 
+Result<> Rings::act(Ring& ring, Action action) {
+  // Armed before the leader is enabled, as behind a snapshot.
+  ring.disable();
+  auto done = ring.group.act(action);
+  for (Group* guest : ring.guests)
+    if (auto r = guest->act(action); !r && done) done = r;
+  if (ring.started)
+    if (auto on = ring.enable(); !on && done) done = on;
+  if (done) ring.by_hand = action;
+  return done;
+}
+
 // A ring keeps what nobody asked for only where the plan says so.
 void Rings::close(Ring& ring, bool crashed) {
   forget(ring);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct Ring {
   RingArea area{};
   std::vector<std::byte> record{};  // the one that is looked at
   std::vector<Group*> guests{};
+  std::optional<Action> by_hand = std::nullopt;  // what came by hand behind the triggers' last hit
+
+  // `paused` stays as the triggers' samples tell it: readers make windows of these.
+  [[nodiscard]] bool is_paused() const { return by_hand ? *by_hand == Action::pause : paused; }
 
   Result<> enable() {
     for (Group* guest : guests) (void)guest->enable();
@@ -73,11 +78,14 @@ class Rings {
   bool keep(Ring& ring, uint64_t most);
   // What a snapshot asked for, now, of a group that stands still or is disabled for it.
   void keep_asked(Ring& ring, bool resume);
+  // Pauses or resumes by hand. What is armed acts once, within microseconds of time in the group's seat.
+  Result<> act(Ring& ring, Action action);
   // Drained a last time; a ring's content is kept where the plan says so.
   void close(Ring& ring, bool crashed);
   void forget(const Ring& ring) { session_.forget(ring.group.wait_fd()); }
 
   [[nodiscard]] uint64_t sideband_id() const;
+  [[nodiscard]] uint64_t missed() const { return missed_; }
   [[nodiscard]] const Result<>& failed() const { return failed_; }
   void fail(const Result<>& why) {
     if (failed_) failed_ = why;

@@ -30,11 +30,13 @@ uint64_t Threads::aux_size() const {
 Result<> Threads::begin(int32_t pid, int32_t tid, const std::vector<Place>& places, bool on_exec) {
   Placing placing = kHeld;
   placing.on_exec = on_exec;
+  if (by_hand_) placing.start_paused = *by_hand_ == Action::pause;
   const uint64_t size = aux_size();
   auto ring = rings_.open({pid, tid, -1}, placing, size, places);
   if (!ring) return tl::unexpected<Error>(ring.error());
   if (size < shared_.plan.buffer.aux_size) ++smaller_;
   Ring& r = *(running_[tid] = std::move(*ring));
+  r.by_hand = by_hand_;
   return on_exec ? Result<>{} : rings_.start(r);
 }
 
@@ -44,7 +46,10 @@ void Threads::hit(Ring& ring, uint32_t trigger) {
     ++ring.facts.windows;
     ++windows_;
   }
-  if (t.action != Action::snapshot) ring.paused = t.action == Action::pause;
+  if (t.action != Action::snapshot) {
+    ring.paused = t.action == Action::pause;
+    ring.by_hand.reset();
+  }
   // Each thread's event has what was left when it was opened; together they have no more.
   if (!t.limit || rings_.hits().at(trigger) < *t.limit) return;
   for (auto& [tid, r] : running_) r->group.drop_trigger(trigger);
@@ -61,7 +66,7 @@ Result<> Threads::place(int32_t pid, const std::vector<Place>& places) {
 void Threads::keep_asked() {
   for (auto& [tid, ring] : running_)
     // The hit may have paused it; where the plan had it paused it stays so.
-    rings_.keep_asked(*ring, snapshot_pauses(shared_.plan, kHeld) && !ring->paused);
+    rings_.keep_asked(*ring, snapshot_pauses(shared_.plan, kHeld) && !ring->is_paused());
 }
 
 void Threads::keep_all() {
@@ -70,6 +75,34 @@ void Threads::keep_all() {
     rings_.keep(*ring, shared_.plan.buffer.aux_size);
     (void)ring->group.enable();
   }
+}
+
+Result<uint64_t> Threads::act_all(Action action) {
+  by_hand_ = action;
+  Result<> outcome;
+  for (auto& [tid, ring] : running_) {
+    const bool in_window = ring->facts.windows != 0 && !ring->is_paused();
+    if (auto done = rings_.act(*ring, action); !done)
+      outcome = done;
+    else if (action == Action::pause && in_window)
+      ++split_;
+  }
+  if (!outcome) return tl::unexpected<Error>(outcome.error());
+  return running_.size();
+}
+
+void Threads::tell(SessionStatus& out) const {
+  for (const auto& [tid, ring] : running_) {
+    const bool window = ring->facts.windows != 0 && !ring->paused;
+    const TraceState state = ring->is_paused() ? TraceState::paused : window ? TraceState::window : TraceState::running;
+    out.threads.push_back({ring->facts.pid, ring->facts.tid, -1, state, ring->facts.bytes, ring->facts.windows});
+    out.snapshots += ring->facts.snapshots;
+  }
+  for (const auto& facts : ended_) out.snapshots += facts.snapshots;
+  out.windows = windows_;
+  out.threads_ended = ended_.size();
+  out.loss[LossKind::missed_trigger] += rings_.missed();
+  out.loss[LossKind::split_window] += split_;
 }
 
 bool Threads::replace(int32_t pid, int32_t former) {
@@ -93,7 +126,7 @@ void Threads::end(int32_t tid, bool crashed) {
   if (it == running_.end()) return;
   Ring& ring = *it->second;
   rings_.close(ring, crashed);
-  ring.facts.open_window = ring.facts.windows != 0 && !ring.paused;
+  ring.facts.open_window = ring.facts.windows != 0 && !ring.paused && ring.by_hand != Action::pause;
   ended_.push_back(ring.facts);
   running_.erase(it);
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "machines/kernel/groups.hpp"
@@ -31,6 +32,8 @@ class Threads : public Groups {
 
   void keep_all() override;
   void keep_asked() override;
+  Result<uint64_t> act_all(Action action) override;
+  void tell(SessionStatus& status) const override;
   void end_all() override;
   [[nodiscard]] size_t size() const override { return running_.size(); }
   [[nodiscard]] uint64_t windows() const override { return windows_; }
@@ -47,6 +50,7 @@ class Threads : public Groups {
   Rings rings_;
   std::map<int32_t, std::unique_ptr<Ring>> running_;  // by tid
   std::vector<ThreadFacts> ended_;
+  std::optional<Action> by_hand_;
   uint64_t windows_ = 0, smaller_ = 0, split_ = 0;
 };
 

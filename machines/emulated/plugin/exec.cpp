@@ -42,8 +42,9 @@ std::string resolve_path(int dirfd, const char* path, int flags) {
   return (flags & AT_EMPTY_PATH) != 0 ? directory : std::string();
 }
 
-std::string plugin_option(bool paused) {
-  std::string plugin = std::string(g.config.plugin) + ",socket=" + g.socket + ",exec=1,paused=" + (paused ? "1" : "0");
+std::string plugin_option(const ThreadState* s) {
+  std::string plugin = std::string(g.config.plugin) + ",socket=" + g.socket +
+                       ",exec=1,paused=" + (s->paused != 0 ? "1" : "0") + ",hand=" + std::to_string(s->obeyed);
   if (g.log[0] != 0) plugin += std::string(",log=") + g.log;
   return plugin;
 }
@@ -59,7 +60,7 @@ void replace_program(ThreadState* s, int dirfd, uint64_t path, uint64_t argv, ui
   const ProgramKind kind = c.file.empty() ? ProgramKind::refused : prepare_program(c);
   if (kind == ProgramKind::foreign) g.session->untraced_execs.fetch_add(1);
   if (kind == ProgramKind::traceable) {
-    auto strings = qemu_arguments(g.config.qemu, plugin_option(s->paused != 0), c);
+    auto strings = qemu_arguments(g.config.qemu, plugin_option(s), c);
     auto environment = guest_strings(envp);
     const auto pointers_argv = exec_pointers(strings), pointers_env = exec_pointers(environment);
     leave_program(s);

@@ -153,6 +153,7 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
   if (s->return_probes != 0 && p != nullptr && !inside && p->ending == Ending::ret) check_returns(s, b->pc, reg(env, kRsp));
   if ((b->flags & kSiteAtStart) != 0 && !t->rep_again) hit_sites(s, b->pc, p, env);
   if ((b->flags & kNoFile) != 0 && s->paused == 0) learn_code(s, b);
+  obey_if_asked(s, b->pc);
   if (s->enabled == 0 && s->paused == 0 && may_go_on(s)) enable_at(s, b->pc);
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/clock.hpp"
 #include "machines/emulated/plugin/link.hpp"
+#include "machines/emulated/plugin/triggers.hpp"
 
 namespace tracectl::plugin {
 
@@ -208,6 +209,7 @@ bool may_go_on(ThreadState* s) {
 void look(ThreadState* s, uint64_t ip) {
   if (thread_of(s)->dead) return;
   if (s->pt.pos - s->last_psb >= g.config.psb_bytes) put_sync(s, ip);
+  if (s->enabled != 0 && ip != 0) obey_if_asked(s, ip);
   if (g.config.ring != 0) {
     if (s->snapshot_asked.load(std::memory_order_relaxed) != 0 && s->snapshot_asked.exchange(0) != 0)
       return snapshot(s, ip, kWholeRing);

@@ -2,7 +2,8 @@
 // tracectl's QEMU plugin: loaded into QEMU user mode, it plays the trace unit for the
 // program that QEMU runs. Arguments (one comma-separated list, as QEMU passes them):
 //   socket=NAME  the launcher's abstract socket
-//   exec=1       this program replaced a traced one; paused=0|1 is the state it inherits
+//   exec=1       this program replaced a traced one; paused=0|1 is the state it inherits,
+//                hand=N the last word by hand that is in this state
 //   comm=NAME    what the program is called
 //   log=FILE     tests: digests of what was executed
 // It must stay loadable into a GPL program: MIT, and only MIT or BSD libraries.
@@ -43,6 +44,7 @@ void read_arguments(int argc, char** argv) {
     if (std::strncmp(a, "log=", 4) == 0) copy_text(g.log, sizeof g.log, a + 4);
     if (std::strcmp(a, "exec=1") == 0) g.exec = true;
     if (std::strcmp(a, "paused=1") == 0) g.paused_at_exec = true;
+    if (std::strncmp(a, "hand=", 5) == 0) g.obeyed_at_exec = static_cast<uint32_t>(std::strtoul(a + 5, nullptr, 10));
   }
 }
 

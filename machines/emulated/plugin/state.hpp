@@ -89,6 +89,7 @@ struct Process {
   bool started = false;   // the first block has run
   bool exec = false;      // this program replaced a traced one
   bool paused_at_exec = false;
+  uint32_t obeyed_at_exec = 0;  // ThreadState::obeyed
   char socket[108] = {};
   char comm[16] = {};
   char log[256] = {};  // tests: where digests go

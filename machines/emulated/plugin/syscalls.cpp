@@ -151,6 +151,7 @@ void on_syscall(qemu_plugin_id_t, unsigned, int64_t number, uint64_t a1, uint64_
   std::memcpy(t->syscall_args, args, sizeof args);
   if (s->watch_hits != 0) hit_watches_inside(s, static_cast<const Block*>(s->previous), ~0ull);
   if (s->enabled != 0) disable_at(s, 0);
+  obey_if_asked(s, 0);
   if (g.any_syscall_trigger && !t->dead) hit_syscall(s, number, args, nullptr);
   switch (number) {
     case SYS_execve:
@@ -188,6 +189,7 @@ void on_syscall_return(qemu_plugin_id_t, unsigned, int64_t number, int64_t ret) 
     s = start_forked();
   }
   const Thread* t = thread_of(s);
+  obey_if_asked(s, 0);
   switch (number) {
     case SYS_mmap:
       after_mmap(s, t->syscall_args, ret);

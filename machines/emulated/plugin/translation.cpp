@@ -12,6 +12,7 @@
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/syscalls.hpp"
+#include "machines/emulated/plugin/triggers.hpp"
 
 namespace tracectl::plugin {
 namespace {
@@ -39,7 +40,8 @@ bool quiet(ThreadState* s) {
   return s == nullptr || thread_of(s)->dead || (s->paused != 0 && s->return_probes == 0 && s->watch_hits == 0);
 }
 
-bool sparse_will_do() { return t.possible && t.threads.load() == 1 && quiet(tls_state); }
+// Who has paused by hand wants to be heard when he resumes: then every block goes on telling.
+bool sparse_will_do() { return t.possible && t.threads.load() == 1 && quiet(tls_state) && g.session->by_hand.load() == 0; }
 
 void register_callbacks() {
   qemu_plugin_register_vcpu_tb_trans_cb(t.id, on_translate);
@@ -112,6 +114,7 @@ void see_all_blocks() {
 
 void idle(ThreadState* s) {
   s->idle_blocks = 0;
+  obey_if_asked(s, 0);
   bool change = false;
   {
     const std::lock_guard lock(g.mutex);

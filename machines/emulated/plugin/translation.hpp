@@ -24,7 +24,7 @@ bool is_of_interest(const Block& b, const std::vector<uint64_t>& addresses);
 void see_all_blocks();
 // The same when the triggers, or what is possible, changed. In a system call not under g.mutex.
 void translate_again();
-// The paused thread entered g.idle_limit blocks for nothing. Not under g.mutex.
+// The paused thread entered g.idle_limit blocks for nothing, or somebody asks for it by hand. Not under g.mutex.
 void idle(ThreadState* s);
 
 // Threads of this process. Before the clone(2) that makes one; when it failed, or one ends.

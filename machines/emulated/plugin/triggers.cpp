@@ -14,6 +14,8 @@
 
 namespace tracectl::plugin {
 
+using emulated::ByHand;
+
 namespace {
 
 constexpr size_t kMaxReturns = 4096;
@@ -89,15 +91,34 @@ void fire(ThreadState* s, uint32_t index, uint64_t ip) {
   if (action == Action::pause) {
     if (s->enabled != 0) disable_at(s, ip);
     s->paused = 1;
-    s->idle_blocks = 0;
+    s->by_hand = s->idle_blocks = 0;
   }
   write_sample(s, index, ip);
   if (action == Action::snapshot) snapshot(s, ip, g.triggers[index].snapshot_size);
-  if (action == Action::resume && s->paused != 0 && g.session->windows.fetch_add(1) < g.config.window_limit) {
-    s->paused = 0;
+  const bool outside = s->paused != 0 || s->by_hand != 0;
+  if (action == Action::resume && outside && g.session->windows.fetch_add(1) < g.config.window_limit) {
+    s->paused = s->by_hand = 0;
     ++s->windows;
     see_all_blocks();
   }
+}
+
+void obey(ThreadState* s, uint64_t ip) {
+  if (thread_of(s)->dead) return;
+  const uint32_t word = s->asked.exchange(0);
+  const ByHand asked = emulated::by_hand_of(word);
+  if (asked == ByHand::none) return;
+  s->obeyed = word;
+  if (asked == ByHand::pause) {
+    if (in_window(*s)) g.session->cut_windows.fetch_add(1);
+    if (s->enabled != 0) disable_at(s, ip);
+    s->paused = 1;
+    s->by_hand = s->idle_blocks = 0;
+  } else if (s->paused != 0) {
+    s->paused = 0;
+    s->by_hand = 1;
+  }
+  see_all_blocks();  // what is asked next is seen at the next block
 }
 
 void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env) {

@@ -15,6 +15,12 @@ namespace tracectl::plugin {
 // leaves it to the caller to start the trace.
 void fire(ThreadState* s, uint32_t index, uint64_t ip);
 
+// What was asked by hand (tracectl ctl) of this thread, in front of `ip` (0: trace is off). A resume as above.
+void obey(ThreadState* s, uint64_t ip);
+inline void obey_if_asked(ThreadState* s, uint64_t ip) {
+  if (__builtin_expect(s->asked.load(std::memory_order_relaxed) != 0, 0)) obey(s, ip);
+}
+
 // All triggers at `ip`, in the plan's order. `p`: the block that led here, or null.
 void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env);
 // A return to `ip` with the stack pointer at `stack`: pending return probes that it ends.
