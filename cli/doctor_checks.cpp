@@ -82,8 +82,8 @@ Finding aux_action(const HostFacts& f) {
   switch (f.aux_action) {
     case AuxActionSupport::abi_known:
       if (pmu != nullptr) return pause_trial(*pmu);
-      return {Mark::ok, "aux_action", "the kernel can pause and resume a trace by event (it has no trace unit to do it with)",
-              ""};
+      return {Mark::ok, "aux_action",
+              "the kernel can pause and resume a trace by event (it has no trace unit to do it with)", ""};
     case AuxActionSupport::kernel_too_old:
       return {Mark::no, "aux_action", "this kernel cannot pause or resume a trace by event (EINVAL)",
               "boot Linux 6.13 or later (6.16 for CoreSight)"};

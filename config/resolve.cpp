@@ -131,7 +131,8 @@ std::string kernel_machine_lacks(BackendKind backend, const HostFacts& host) {
   if (host.aux_action == AuxActionSupport::kernel_too_old)
     return fmt::format("Linux {} cannot pause trace by events (that needs 6.13)", host.kernel_release);
   if (host.pmus.at(pmu).pause == PauseTrial::cannot)
-    return fmt::format("the driver of {} cannot pause (EOPNOTSUPP; Intel PT can since Linux 6.13, CoreSight since 6.16)", pmu);
+    return fmt::format("the driver of {} cannot pause (EOPNOTSUPP; Intel PT can since Linux 6.13, CoreSight since 6.16)",
+                       pmu);
   if (!host.privileged && *host.perf_event_paranoid > 2)
     return fmt::format("perf_event_paranoid is {}: this user may not trace", *host.perf_event_paranoid);
   return "";
