@@ -2,15 +2,15 @@
 # Completion of tracectl for bash.
 
 # Options that take a value, for every verb; then the word behind one of them is not a place of its own.
-_tracectl_valued=' --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html '
+_tracectl_valued=' --pid -p -t --cgroup --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html '
 
 _tracectl_options() {
   case $1 in
     doctor | repair | ctl) echo --json ;;
     list) echo --program --json ;;
     new) echo --window --trigger ;;
-    check) echo --window --trigger --machine --scope --start --size --json ;;
-    run) echo --window --trigger --machine --scope --start --size --output --quiet --fail-on-loss --snapshot-on ;;
+    check) echo --window --trigger --machine --scope --start --size --pid --tid --all-cpus --cgroup --json ;;
+    run) echo --window --trigger --machine --scope --start --size --pid --tid --all-cpus --cgroup --output --quiet --fail-on-loss --snapshot-on ;;
     info) echo --json --decode --no-decode ;;
     report) echo --tid --window --limit --json --html ;;
     script) echo --tid --window --last --limit --json --raw --digest ;;
