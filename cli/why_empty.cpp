@@ -49,6 +49,8 @@ std::vector<std::string> why_empty(const ResolvedPlan& plan, const RunOutcome& o
   if (!kept && !snapshots) out.emplace_back("mode = \"ring\" keeps snapshots, and nothing asked for one");
   if (out.empty() && !outcome.stop_reason.empty())
     out.push_back(fmt::format("the session ended before any trace was there: {}", outcome.stop_reason));
+  if (out.empty() && WIFSIGNALED(outcome.wait_status))
+    out.push_back(fmt::format("signal {} ended the command before any trace was there", WTERMSIG(outcome.wait_status)));
   if (out.empty())
     out.push_back(fmt::format("the trace was on, but nothing ran in it that is within scope = \"{}\"", name_of(plan.scope)));
   return out;

@@ -71,6 +71,11 @@ TEST_CASE("an empty capture always has a reason") {
   Case c;
   c.plan.start_paused = false;
   CHECK(c.why(0) == Lines{"the trace was on, but nothing ran in it that is within scope = \"user\""});
+  c.outcome.traced = true;
+  c.outcome.wait_status = 9;
+  CHECK(c.why(0) == Lines{"signal 9 ended the command before any trace was there"});
+  c.outcome.traced = false;
+  c.outcome.wait_status = 0;
   c.outcome.stop_reason = "limit: duration";
   CHECK(c.why(0) == Lines{"the session ended before any trace was there: limit: duration"});
   c.outcome.untraced_threads = 1;
