@@ -91,7 +91,7 @@ Result<std::string> kernel_filter(const std::string& text, const LoadedPlan& loa
 Result<std::string> kernel_filters(const LoadedPlan& loaded) {
   std::string out;
   for (const auto& text : loaded.plan.address_filters) {
-    const auto one = kernel_filter(text, loaded);
+    auto one = kernel_filter(text, loaded);
     if (!one) return one;
     out += (out.empty() ? "" : " ") + *one;
   }
