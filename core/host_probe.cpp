@@ -42,11 +42,11 @@ AuxActionSupport try_aux_action() {
   }
 }
 
+// With the driver's own defaults: config 0 is valid for both.
 PauseTrial try_pause(const PmuFacts& pmu) {
   perf_event_attr attr{};
   attr.type = pmu.type;
   attr.size = perf::kAttrSize;
-  attr.config = pmu.name == "intel_pt" ? 1 << 13 : 0;  // branch: what a PT event without it does, no driver likes
   attr.disabled = 1;
   attr.exclude_kernel = 1;
   perf::set_aux_action(attr, perf::kAuxStartPaused);
