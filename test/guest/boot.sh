@@ -15,8 +15,10 @@ cpu=Skylake-Server-v1,+intel-pt,+invtsc,-pcid,-invpcid,-hle,-rtm,-avx512f,-avx51
 cpu=$cpu,-spec-ctrl,-xsavec,-x2apic,-tsc-deadline
 # vdso=0: a decoder on another computer would read its own vdso.
 append="console=ttyS0 rdinit=/init tsc=reliable nmi_watchdog=0 mitigations=off vdso=0 panic=-1 quiet loglevel=5"
-thread=multi icount=
-[ -z "${ICOUNT:-}" ] || { thread=single icount="-icount shift=3,sleep=off"; }
+# One thread for all cpus: with one each, a kernel that patches its code while another cpu runs it (static keys, which opening
+# an event turns on) was seen to die in the patched instruction.
+icount=
+[ -z "${ICOUNT:-}" ] || icount="-icount shift=3,sleep=off"
 
 cp "$script" "$work/in"
 truncate -s %512 "$work/in" # a disk has whole sectors
@@ -27,7 +29,7 @@ xz -dc "$instrument/guest.cpio.xz" >"$work/initrd"
 
 status=0
 # shellcheck disable=SC2086
-timeout "${TIMEOUT:-300}" "$instrument/qemu-system-x86_64" -L "$instrument/bios" -M pc -accel tcg,thread=$thread \
+timeout "${TIMEOUT:-300}" "$instrument/qemu-system-x86_64" -L "$instrument/bios" -M pc -accel tcg,thread=single \
   -cpu "$cpu" -smp "${CPUS:-1}" -m "${MEMORY:-1024}" -nodefaults -display none -vga none -serial stdio -no-reboot \
   -kernel "$instrument/vmlinuz" -initrd "$work/initrd" -append "$append ${APPEND:-}" \
   -drive file="$work/in",format=raw,if=none,id=in,readonly=on -device virtio-blk-pci,drive=in \

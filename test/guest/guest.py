@@ -120,7 +120,9 @@ def boot(tree, script, cpus=1, icount=True, timeout=170):
     with open(bench.path("console"), "w", encoding="utf-8") as file:
         file.write(console)
     end = re.search(r"=== script ends with (\d+)", console)
-    need(done.returncode == 0 and end, f"the guest did not run its script (status {done.returncode}):\n{console[-3000:]}")
+    died = re.search(r"^.*(BUG:|Oops|int3:|Kernel panic|general protection)", console, re.M)
+    tail = console[died.start():][:3000] if died else console[-3000:]
+    need(done.returncode == 0 and end, f"the guest did not run its script (status {done.returncode}):\n{tail}")
     equal("status of the guest's script", int(end[1]), 0)
     return out
 
