@@ -17,7 +17,7 @@ exec 3>fifo
 until grep -q ready {name}.ready; do sleep 0.1; done
 set -- $(cat {name}.ready)
 tracectl run -q -o {name}.data {options} {target} 3>&- >{name}.out 2>{name}.err & recorder=$!
-until [ -s {name}.data/capture.json ]; do sleep 0.1; done; sleep 1
+for i in $(seq 200); do [ -S {name}.data/control ] && break; sleep 0.1; done
 {deeds}
 sleep 1; exec 3>&-
 wait $app; echo $? >{name}.app
@@ -35,9 +35,10 @@ def script(bench):
     parts.append(attached("probes", attach, leaf, "--pid $2"))
     # Ctrl-C ends the session; the program goes on, and does its rounds untraced.
     parts.append(attached("leave", attach, f"--window {WORK}", "--pid $2",
-                          "echo >&3; sleep 1; kill -INT $recorder; sleep 1; echo >&3"))
+                          f"echo >&3; for i in $(seq 50); do tracectl ctl status --json leave.data | grep -q '\"windows\": *{3 * ROUNDS}\\b' && "
+                          "break; sleep 0.2; done; kill -INT $recorder; sleep 1; echo >&3"))
     # A command beside: for as long as it runs.
-    parts.append(f"{attach} 1 loop >loop.ready & app=$!\nsleep 0.3\n"
+    parts.append(f"{attach} 1 loop >loop.ready & app=$!\nuntil grep -q ready loop.ready; do sleep 0.1; done\n"
                  f"tracectl run -q -o beside.data --size 64KiB --window {WORK},limit=5 --pid $app -- sh -c 'sleep 1; exit 9' "
                  f"2>beside.err; echo $? >beside.status\nkill -0 $app && echo lives >beside.app; kill $app")
     parts.append(f"tracectl run -q -o all.data {leaf} -a -- sh -c 'echo | {attach} {ROUNDS}' >all.out 2>all.err; echo $? >all.status")
