@@ -17,20 +17,18 @@
 namespace tracectl::cli {
 namespace {
 
-// Files with code of the program: itself and what its loader maps, or what the process has mapped.
+// Files with code of the program: what the process has mapped, or what the command's loader will map.
 std::vector<std::string> code_files(const LoadedPlan& loaded) {
   std::vector<std::string> out;
   for (const int32_t id : loaded.plan.target.ids)
     for (const auto& m : kernel::code_mappings_of(id)) out.push_back(m.path);
-  const auto& program = loaded.program;
-  const std::string& file = program.interpreter.empty() ? program.path : program.interpreter;
-  std::error_code error;
-  const auto path = std::filesystem::canonical(file, error);
-  if (!error && out.empty()) {
-    out = loaded_files(path.string());
-    out.insert(out.begin(), path.string());
-  }
-  return out;
+  return out.empty() ? program_files(loaded.program) : out;
+}
+
+bool is_named(const std::string& object, const std::string& path) {
+  if (decode::object_matches(object, path, "")) return true;
+  const auto symbols = decode::Symbols::open(path);
+  return symbols && decode::object_matches(object, path, symbols->soname());
 }
 
 Result<std::string> of_file(const AddressFilter& filter, const std::string& path) {
@@ -73,15 +71,12 @@ Result<std::string> of_kernel(const AddressFilter& filter) {
   return fmt::format("filter {:#x}/{:#x}", from, next - from);
 }
 
-Result<std::string> kernel_filter(const std::string& text, const LoadedPlan& loaded) {
+Result<std::string> kernel_filter(const std::string& text, const std::vector<std::string>& files) {
   const auto filter = parse_address_filter(text);
   if (!filter) return fail_usage(filter.error().message, filter.error().hint);
   if (filter->of_kernel()) return of_kernel(*filter);
-  for (const auto& path : code_files(loaded)) {
-    const bool same = decode::object_matches(filter->object, path, "");
-    const auto symbols = same ? Result<decode::Symbols>(fail("")) : decode::Symbols::open(path);
-    if (same || (symbols && decode::object_matches(filter->object, path, symbols->soname()))) return of_file(*filter, path);
-  }
+  for (const auto& path : files)
+    if (is_named(filter->object, path)) return of_file(*filter, path);
   return fail(fmt::format("address filter '{}': the program does not map {} at its start", text, filter->object),
               "a library that it loads later (dlopen) cannot be filtered; a window on its function can");
 }
@@ -90,8 +85,10 @@ Result<std::string> kernel_filter(const std::string& text, const LoadedPlan& loa
 
 Result<std::string> kernel_filters(const LoadedPlan& loaded) {
   std::string out;
+  if (loaded.plan.address_filters.empty()) return out;
+  const auto files = code_files(loaded);
   for (const auto& text : loaded.plan.address_filters) {
-    auto one = kernel_filter(text, loaded);
+    auto one = kernel_filter(text, files);
     if (!one) return one;
     out += (out.empty() ? "" : " ") + *one;
   }

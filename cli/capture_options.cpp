@@ -235,8 +235,8 @@ Result<> summarize(OpenCapture& capture, const CaptureOptions& options, bool fun
 }
 
 std::vector<std::string> why_no_instructions(const OpenCapture& capture, const views::Totals& totals) {
-  if (totals.instructions != 0 || !capture.facts.why_empty.empty())
-    return totals.instructions != 0 ? std::vector<std::string>{} : capture.facts.why_empty;
+  if (totals.instructions != 0) return {};
+  if (!capture.facts.why_empty.empty()) return capture.facts.why_empty;
   const uint64_t bytes = capture.reader.aux_bytes();
   if (bytes == 0) return {capture.reader.finished() ? "there is no trace in it" : "its recorder wrote no trace"};
   return {fmt::format("{} of trace, but decoding can start nowhere in it: a larger size in [buffer], or psb_period = 0",

@@ -135,8 +135,7 @@ Result<ProgramFacts> running_program(int32_t id) {
 Result<ProgramFacts> program_facts(const Plan& plan) {
   if (!plan.target.ids.empty()) return running_program(plan.target.ids.front());
   if (!plan.command || plan.command.value->empty()) return ProgramFacts{};
-  const char* path = std::getenv("PATH");
-  return read_program(plan.command.value->front(), path == nullptr ? "/usr/bin:/bin" : path);
+  return read_program(plan.command.value->front(), search_path());
 }
 
 }  // namespace

@@ -25,12 +25,7 @@ struct CheckOptions {
 
 // Where the triggers' objects are: the program itself, or what its loader would map. perf probe wants paths.
 void find_objects(const ProgramFacts& program, ResolvedPlan& plan) {
-  std::error_code ec;
-  const std::string& file = program.interpreter.empty() ? program.path : program.interpreter;
-  if (file.empty()) return;
-  std::vector<std::string> files = {std::filesystem::canonical(file, ec).string()};
-  if (ec) return;
-  for (auto& loaded : loaded_files(files[0])) files.push_back(std::move(loaded));
+  const auto files = program_files(program);
   for (const ResolvedTrigger& t : plan.triggers)
     for (const std::string& path : files)
       if (std::filesystem::path(path).filename() == t.where.object) plan.object_paths.emplace(t.where.object, path);

@@ -168,15 +168,13 @@ void check_equal(const ResolvedPlan& plan, PerfLine* out) {
 }
 
 std::string target_text(const Target& target) {
-  std::string ids;
-  for (const int32_t id : target.ids) ids += (ids.empty() ? "" : ",") + std::to_string(id);
   switch (target.kind) {
     case TargetKind::command:
       return "";
     case TargetKind::process:
-      return " -p " + ids;
+      return " -p " + target.ids_text();
     case TargetKind::thread:
-      return " -t " + ids;
+      return " -t " + target.ids_text();
     case TargetKind::cpus:
       return " -a";
     case TargetKind::cgroup:

@@ -12,10 +12,6 @@ const char* option_of(TargetKind kind) {
   return kOptions[static_cast<int>(kind)];
 }
 
-bool of_cpus(const ResolvedPlan& plan) {
-  return plan.target.kind == TargetKind::cpus || plan.target.kind == TargetKind::cgroup;
-}
-
 // Source: kernel/events/core.c, perf_event_open: perf_allow_cpu for events without a task.
 void check_cpu_rights(ResolveContext& c, const char* option) {
   const int paranoid = c.host.perf_event_paranoid.value_or(2);
@@ -35,7 +31,7 @@ void check_target(ResolveContext& c) {
   if (c.plan.user)
     c.diagnostics.error(c.plan.user.at, fmt::format("user is for a command that tracectl starts, not for {}", option),
                         "leave it out");
-  if (of_cpus(c.out)) check_cpu_rights(c, option);
+  if (c.out.target.of_cpus()) check_cpu_rights(c, option);
 }
 
 }  // namespace
@@ -66,7 +62,7 @@ void resolve_threads(ResolveContext& c) {
     c.out.threads = ThreadMode::exact;
     c.note("threads = per-cpu has no effect on the emulated machine: every thread has its own buffer");
   }
-  if (!of_cpus(c.out)) return;
+  if (!c.out.target.of_cpus()) return;
   if (c.out.threads == ThreadMode::exact)
     c.note(
         fmt::format("{}: one group for each cpu; a window whose thread moves to another cpu is split, and counted as such",
@@ -80,7 +76,7 @@ void lint_target(ResolveContext& c) {
     if (t.limit)
       c.diagnostics.unsupported({}, fmt::format("trigger '{}': a limit of hits needs threads = \"exact\"", t.on),
                                 "the kernel counts hits of one thread's event only; or [limits] windows");
-    if (of_cpus(c.out) && t.kind == TriggerKind::breakpoint && sits_in_file(t))
+    if (c.out.target.of_cpus() && t.kind == TriggerKind::breakpoint && sits_in_file(t))
       c.diagnostics.unsupported({},
                                 fmt::format("trigger '{}': {} has no address for it, every process has its own", t.on,
                                             option_of(c.out.target.kind)),

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <algorithm>
 #include <array>
@@ -46,6 +47,11 @@ std::string interpreter_of(const std::string& head) {
 }
 
 }  // namespace
+
+std::string search_path() {
+  const char* path = std::getenv("PATH");
+  return path == nullptr ? "/usr/bin:/bin" : path;
+}
 
 Result<std::string> find_command(const std::string& command, std::string_view search_path) {
   if (command.empty()) return fail("cannot run an empty command");

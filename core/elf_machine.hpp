@@ -24,6 +24,8 @@ struct ProgramFacts {
   uint16_t elf_machine = 0;
 };
 
+// $PATH, or what execvp takes without one.
+[[nodiscard]] std::string search_path();
 // The file that execvp(command) would run. `search_path` is a PATH-style list.
 [[nodiscard]] Result<std::string> find_command(const std::string& command, std::string_view search_path);
 // find_command, then follow `#!` lines (at most 5, as the kernel does) to an ELF file.

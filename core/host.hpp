@@ -50,6 +50,8 @@ struct QemuFacts {
 
 struct HostFacts {
   std::string root = "/";
+  // "/sys/..." below the root.
+  [[nodiscard]] std::string path(const std::string& absolute) const { return root == "/" ? absolute : root + absolute; }
   std::string kernel_release;  // "6.18.44"
   std::string cpu_model;       // /proc/cpuinfo model name
   std::vector<std::string> cpu_flags;

@@ -20,17 +20,23 @@
 namespace tracectl {
 namespace {
 
+// An event that is only tried: off, of this thread's user mode.
+perf_event_attr trial(uint32_t type) {
+  perf_event_attr attr{};
+  attr.type = type;
+  attr.size = perf::kAttrSize;
+  attr.disabled = 1;
+  attr.exclude_kernel = 1;
+  return attr;
+}
+
 // Step one of the trial: a software event that starts paused. A kernel that does not know
 // the bit refuses a reserved field (EINVAL); one that knows it says that this PMU cannot
 // pause (EOPNOTSUPP). Step two is on the trace unit's own PMU: try_pause.
 // Source: kernel/events/core.c, perf_copy_attr and perf_event_alloc.
 AuxActionSupport try_aux_action() {
-  perf_event_attr attr{};
-  attr.type = PERF_TYPE_SOFTWARE;
+  perf_event_attr attr = trial(PERF_TYPE_SOFTWARE);
   attr.config = PERF_COUNT_SW_DUMMY;
-  attr.size = perf::kAttrSize;
-  attr.disabled = 1;
-  attr.exclude_kernel = 1;
   perf::set_aux_action(attr, perf::kAuxStartPaused);
   switch (perf::event_open(attr, 0, -1).error) {
     case EINVAL:
@@ -44,11 +50,7 @@ AuxActionSupport try_aux_action() {
 
 // With the driver's own defaults: config 0 is valid for both.
 PauseTrial try_pause(const PmuFacts& pmu) {
-  perf_event_attr attr{};
-  attr.type = pmu.type;
-  attr.size = perf::kAttrSize;
-  attr.disabled = 1;
-  attr.exclude_kernel = 1;
+  perf_event_attr attr = trial(pmu.type);
   perf::set_aux_action(attr, perf::kAuxStartPaused);
   switch (perf::event_open(attr, 0, -1).error) {
     case 0:
@@ -70,15 +72,11 @@ std::optional<unsigned> count_breakpoint_slots() {
   alignas(8) static char places[kTooMany * 8];
   std::vector<Fd> held;
   for (unsigned i = 0; i < kTooMany; ++i) {
-    perf_event_attr attr{};
-    attr.type = PERF_TYPE_BREAKPOINT;
-    attr.size = perf::kAttrSize;
+    perf_event_attr attr = trial(PERF_TYPE_BREAKPOINT);
     attr.bp_type = 4;  // HW_BREAKPOINT_X
     attr.bp_addr = reinterpret_cast<uintptr_t>(&places[static_cast<size_t>(i) * 8]);
     attr.bp_len = sizeof(long);
     attr.sample_period = 1;
-    attr.disabled = 1;
-    attr.exclude_kernel = 1;
     auto opened = perf::event_open(attr, 0, -1);
     if (opened.error == ENOSPC) return i;
     if (opened.error != 0) return std::nullopt;
@@ -92,11 +90,7 @@ std::optional<unsigned> count_breakpoint_slots() {
 bool try_uprobes(const HostFacts& facts) {
   const auto pmu = facts.pmus.find("uprobe");
   if (pmu == facts.pmus.end()) return true;  // whoever opens one says that there are none
-  perf_event_attr attr{};
-  attr.type = pmu->second.type;
-  attr.size = perf::kAttrSize;
-  attr.disabled = 1;
-  attr.exclude_kernel = 1;
+  perf_event_attr attr = trial(pmu->second.type);
   attr.config1 = reinterpret_cast<uintptr_t>("");
   const int error = perf::event_open(attr, 0, -1).error;
   return error != EACCES && error != EPERM;

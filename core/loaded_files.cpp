@@ -4,6 +4,7 @@
 #include <elf.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -51,6 +52,15 @@ std::vector<std::string> loaded_files(const std::string& program) {
     const auto to = line.rfind(" (0x");
     if (from != std::string::npos && to != std::string::npos && to > from) out.push_back(line.substr(from, to - from));
   }
+  return out;
+}
+
+std::vector<std::string> program_files(const ProgramFacts& program) {
+  std::error_code error;
+  const auto path = std::filesystem::canonical(program.interpreter.empty() ? program.path : program.interpreter, error);
+  if (error) return {};
+  auto out = loaded_files(path.string());
+  out.insert(out.begin(), path.string());
   return out;
 }
 

@@ -6,9 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "core/elf_machine.hpp"
+
 namespace tracectl {
 
 // Absolute paths, the loader's own too; empty for a static program and for what cannot be asked.
 [[nodiscard]] std::vector<std::string> loaded_files(const std::string& program);
+
+// Absolute paths of the program itself (of a script: of its interpreter) and of what its loader maps; the
+// program first. Empty where there is none.
+[[nodiscard]] std::vector<std::string> program_files(const ProgramFacts& program);
 
 }  // namespace tracectl

@@ -33,16 +33,20 @@ const char* name_of(BufferPages v) { return v == BufferPages::scatter ? "scatter
 const char* name_of(OnFull v) { return v == OnFull::wait ? "wait" : v == OnFull::stop ? "stop" : "drop"; }
 const char* name_of(ThreadMode v) { return v == ThreadMode::exact ? "exact" : "per-cpu"; }
 
+std::string Target::ids_text() const {
+  std::string out;
+  for (const int32_t id : ids) out += (out.empty() ? "" : ",") + std::to_string(id);
+  return out;
+}
+
 std::string name_of(const Target& target) {
-  std::string ids;
-  for (const int32_t id : target.ids) ids += (ids.empty() ? "" : ",") + std::to_string(id);
   switch (target.kind) {
     case TargetKind::command:
       return "";
     case TargetKind::process:
-      return "process " + ids;
+      return "process " + target.ids_text();
     case TargetKind::thread:
-      return "thread " + ids;
+      return "thread " + target.ids_text();
     case TargetKind::cpus:
       return "all cpus";
     case TargetKind::cgroup:

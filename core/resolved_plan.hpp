@@ -99,6 +99,9 @@ struct Target {
   TargetKind kind = TargetKind::command;
   std::vector<int32_t> ids;  // process, thread
   std::string cgroup;        // cgroup: its directory, or its path below the mount
+  // Everything on the cpus, of nobody in particular.
+  [[nodiscard]] bool of_cpus() const { return kind == TargetKind::cpus || kind == TargetKind::cgroup; }
+  [[nodiscard]] std::string ids_text() const;  // "42,43"
 };
 
 struct Limits {

@@ -11,15 +11,9 @@
 namespace tracectl::intel_pt {
 namespace {
 
-perf_event_attr common_attr() {
-  perf_event_attr attr{};
-  attr.size = perf::kAttrSize;
-  attr.sample_period = 1;
-  attr.sample_type = perf::kSampleType;
-  attr.read_format = PERF_FORMAT_ID;
+perf_event_attr common_attr(uint32_t type, uint64_t config = 0) {
+  perf_event_attr attr = perf::recorded_attr(type, config);
   attr.exclude_kernel = 1;
-  attr.exclude_hv = 1;
-  attr.sample_id_all = 1;
   return attr;
 }
 
@@ -34,9 +28,7 @@ capture::EventSetup setup_of(const perf_event_attr& attr, std::string name, uint
 }  // namespace
 
 capture::EventSetup leader(const IntelPtConfig& config, bool start_paused, uint64_t id, uint32_t pmu_type) {
-  perf_event_attr attr = common_attr();
-  attr.type = pmu_type;
-  attr.config = config_bits(config);
+  perf_event_attr attr = common_attr(pmu_type, config_bits(config));
   attr.disabled = 1;
   attr.enable_on_exec = 1;
   perf::set_aux_action(attr, start_paused ? perf::kAuxStartPaused : 0);
@@ -44,16 +36,13 @@ capture::EventSetup leader(const IntelPtConfig& config, bool start_paused, uint6
 }
 
 capture::EventSetup sideband(uint64_t id) {
-  perf_event_attr attr = common_attr();
-  attr.type = PERF_TYPE_SOFTWARE;
-  attr.config = PERF_COUNT_SW_DUMMY;
+  perf_event_attr attr = common_attr(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY);
   attr.mmap = attr.mmap2 = attr.comm = attr.comm_exec = attr.task = attr.build_id = 1;
   return setup_of(attr, "dummy:u", id);
 }
 
 capture::EventSetup trigger(const std::string& name, Action action, uint64_t id) {
-  perf_event_attr attr = common_attr();
-  attr.type = PERF_TYPE_BREAKPOINT;
+  perf_event_attr attr = common_attr(PERF_TYPE_BREAKPOINT);
   attr.bp_type = HW_BREAKPOINT_X;
   attr.bp_len = sizeof(long);
   perf::set_aux_action(attr, action == Action::resume ? perf::kAuxResume : action == Action::pause ? perf::kAuxPause : 0);

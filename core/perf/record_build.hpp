@@ -18,6 +18,20 @@ namespace tracectl::perf {
 inline constexpr uint64_t kSampleType =
     PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU | PERF_SAMPLE_IDENTIFIER;
 
+// An event of ours: one hit, one record, and every record as it is laid out here.
+inline perf_event_attr recorded_attr(uint32_t type, uint64_t config) {
+  perf_event_attr attr{};
+  attr.size = kAttrSize;
+  attr.type = type;
+  attr.config = config;
+  attr.sample_period = 1;
+  attr.sample_type = kSampleType;
+  attr.read_format = PERF_FORMAT_ID;
+  attr.exclude_hv = 1;
+  attr.sample_id_all = 1;
+  return attr;
+}
+
 // Who, when, and which event: the trailer of every record but SAMPLE.
 // `cpu` is the cpu that the thread ran on (a real number, as the kernel writes it even for
 // events bound to a thread; perf prints it and takes -1 for "none").

@@ -68,10 +68,7 @@ class Doorbell {
 };
 
 // As execvp finds it; the name itself when it does not.
-std::string program_path(const std::string& command) {
-  const char* path = getenv("PATH");
-  return find_command(command, path != nullptr ? path : "/usr/bin:/bin").value_or(command);
-}
+std::string program_path(const std::string& command) { return find_command(command, search_path()).value_or(command); }
 
 // Between fork and exec: only what is async-signal-safe.
 [[noreturn]] void become(const char* qemu, char* const* arguments) {

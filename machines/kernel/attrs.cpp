@@ -13,14 +13,8 @@
 namespace tracectl::kernel {
 namespace {
 
-perf_event_attr common_attr(const Placing& placing) {
-  perf_event_attr attr{};
-  attr.size = perf::kAttrSize;
-  attr.sample_period = 1;
-  attr.sample_type = perf::kSampleType;
-  attr.read_format = PERF_FORMAT_ID;
-  attr.exclude_hv = 1;
-  attr.sample_id_all = 1;
+perf_event_attr common_attr(const Placing& placing, uint32_t type, uint64_t config) {
+  perf_event_attr attr = perf::recorded_attr(type, config);
   attr.inherit = placing.inherit ? 1 : 0;
   attr.inherit_thread = placing.inherit && placing.only_threads ? 1 : 0;
   return attr;
@@ -57,9 +51,8 @@ void stop_thread(perf_event_attr& attr) {
 }
 
 Result<uint64_t> tracepoint_id(const ResolvedTrigger& t, const HostFacts& host) {
-  for (const char* where : {"sys/kernel/tracing", "sys/kernel/debug/tracing"}) {
-    const std::string path =
-        fmt::format("{}/{}/events/{}/{}/id", host.root == "/" ? "" : host.root, where, t.tp_group, t.tp_name);
+  for (const char* where : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) {
+    const std::string path = host.path(fmt::format("{}/events/{}/{}/id", where, t.tp_group, t.tp_name));
     uint64_t id = 0;
     if (std::ifstream in(path); in >> id) return id;
   }
@@ -72,7 +65,7 @@ Result<uint64_t> tracepoint_id(const ResolvedTrigger& t, const HostFacts& host) 
 }
 
 Result<uint32_t> pmu_type(const char* name, const HostFacts& host) {
-  const std::string path = fmt::format("{}/sys/bus/event_source/devices/{}/type", host.root == "/" ? "" : host.root, name);
+  const std::string path = host.path(fmt::format("/sys/bus/event_source/devices/{}/type", name));
   uint32_t type = 0;
   if (std::ifstream in(path); in >> type) return type;
   return fail_unsupported(fmt::format("this kernel has no {} PMU ({} is not there)", name, path),
@@ -153,9 +146,7 @@ Result<std::vector<EventSource>> find_events(const ResolvedPlan& plan, const Hos
 }
 
 perf_event_attr leader_attr(const ResolvedPlan& plan, uint32_t pmu_type, const Placing& placing) {
-  perf_event_attr attr = common_attr(placing);
-  attr.type = pmu_type;
-  attr.config = intel_pt::config_bits(plan.intel_pt);
+  perf_event_attr attr = common_attr(placing, pmu_type, intel_pt::config_bits(plan.intel_pt));
   attr.exclude_kernel = plan.scope == Scope::user ? 1 : 0;
   attr.exclude_user = plan.scope == Scope::kernel ? 1 : 0;
   attr.disabled = 1;
@@ -166,9 +157,7 @@ perf_event_attr leader_attr(const ResolvedPlan& plan, uint32_t pmu_type, const P
 }
 
 perf_event_attr sideband_attr(const ResolvedPlan& plan, const Placing& placing) {
-  perf_event_attr attr = common_attr(placing);
-  attr.type = PERF_TYPE_SOFTWARE;
-  attr.config = PERF_COUNT_SW_DUMMY;
+  perf_event_attr attr = common_attr(placing, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY);
   attr.exclude_kernel = plan.scope == Scope::user ? 1 : 0;
   attr.mmap = attr.mmap2 = attr.comm = attr.comm_exec = attr.task = attr.build_id = 1;
   attr.context_switch = placing.switches ? 1 : 0;
@@ -179,9 +168,7 @@ perf_event_attr sideband_attr(const ResolvedPlan& plan, const Placing& placing) 
 
 perf_event_attr member_attr(const ResolvedPlan& plan, const ResolvedTrigger& trigger, const EventSource& source,
                             const Placing& placing, const char* text, uint64_t place) {
-  perf_event_attr attr = common_attr(placing);
-  attr.type = source.type;
-  attr.config = source.config;
+  perf_event_attr attr = common_attr(placing, source.type, source.config);
   attr.sample_period = trigger.period;
   attr.exclude_kernel = plan.scope == Scope::user && !hits_in_kernel(trigger) ? 1 : 0;
   if (trigger.kind == TriggerKind::breakpoint) {

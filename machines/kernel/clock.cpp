@@ -50,8 +50,7 @@ intel_pt::AuxInfoSetup aux_info_of(const HostFacts& host) {
   const auto pmu = host.pmus.find("intel_pt");
   if (pmu != host.pmus.end()) out.pmu_type = pmu->second.type;
   out.time = time_conversion(host.page_size);
-  const std::string root = host.root == "/" ? "" : host.root;
-  out.max_nonturbo_ratio = number_in(root + "/sys/bus/event_source/devices/intel_pt/max_nonturbo_ratio");
+  out.max_nonturbo_ratio = number_in(host.path("/sys/bus/event_source/devices/intel_pt/max_nonturbo_ratio"));
 #if defined(__x86_64__)
   // Leaf 15H: EBX / EAX is TSC over the core crystal clock, which CTC counts.
   unsigned a = 0, b = 0, c = 0, d = 0;

@@ -5,9 +5,6 @@
 #include <fmt/format.h>
 #include <sys/syscall.h>
 
-#include <algorithm>
-#include <cstdlib>
-
 #include "core/elf_machine.hpp"
 #include "machines/kernel/places.hpp"
 #include "machines/kernel/running.hpp"
@@ -25,12 +22,6 @@ Result<Fd> open_cgroup(const std::string& name) {
                     "a directory below /sys/fs/cgroup: `systemd-cgls` or `cat /proc/PID/cgroup` tells names");
 }
 
-std::set<uint32_t> triggers_of(const std::vector<Place>& places) {
-  std::set<uint32_t> out;
-  for (const auto& place : places) out.insert(place.trigger);
-  return out;
-}
-
 }  // namespace
 
 CpuRecorder::CpuRecorder(const GroupPlan& shared, const ModuleFinder& modules, capture::Writer& writer,
@@ -45,7 +36,7 @@ TraceeEvents CpuRecorder::events() {
   TraceeEvents e;
   e.replaced = [this](pid_t pid, pid_t) {
     place_what_is_mapped(pid);
-    if (every_site_placed(shared_.plan, triggers_of(places_)))
+    if (every_site_placed(shared_.plan, places_))
       let_go_ = true;
     else
       tracees_.stop_at_entry(pid);
@@ -61,11 +52,7 @@ TraceeEvents CpuRecorder::events() {
 }
 
 std::vector<Place> CpuRecorder::fresh_places(int32_t pid) {
-  std::vector<Place> fresh;
-  for (auto& place : places_in(shared_.plan, code_mappings_of(pid), modules_))
-    if (std::find(places_.begin(), places_.end(), place) == places_.end()) fresh.push_back(place);
-  places_.insert(places_.end(), fresh.begin(), fresh.end());
-  return fresh;
+  return add_fresh(places_, places_in(shared_.plan, code_mappings_of(pid), modules_));
 }
 
 void CpuRecorder::place_what_is_mapped(int32_t pid) {
@@ -123,16 +110,14 @@ void CpuRecorder::find_probes(const std::vector<int32_t>& pids) {
   std::vector<std::string> files;
   for (const auto& t : shared_.plan.triggers)
     if (sits_in_file(t) && t.where.object.starts_with('/')) files.push_back(t.where.object);
-  const char* path = getenv("PATH");
   if (!shared_.plan.command.empty())
-    if (const auto program = find_command(shared_.plan.command[0], path != nullptr ? path : "/usr/bin:/bin"); program)
-      files.push_back(*program);
+    if (const auto program = find_command(shared_.plan.command[0], search_path()); program) files.push_back(*program);
   for (const auto& file : files) {
     const auto found = probes_in(shared_.plan, file, modules_);
     places_.insert(places_.end(), found.begin(), found.end());
   }
   for (const int32_t pid : pids) {
-    if (every_site_placed(shared_.plan, triggers_of(places_))) return;
+    if (every_site_placed(shared_.plan, places_)) return;
     (void)fresh_places(pid);
   }
 }
@@ -156,8 +141,7 @@ Result<> CpuRecorder::open_cpus() {
 Result<> CpuRecorder::open() {
   if (!beside()) return open_command();
   if (auto r = start_command(false); !r) return r;
-  const auto kind = shared_.plan.target.kind;
-  return kind == TargetKind::cpus || kind == TargetKind::cgroup ? open_cpus() : open_threads();
+  return shared_.plan.target.of_cpus() ? open_cpus() : open_threads();
 }
 
 }  // namespace tracectl::kernel

@@ -8,17 +8,9 @@
 #include "core/buffer_share.hpp"
 
 namespace tracectl::kernel {
-namespace {
-
-bool of_threads(const ResolvedPlan& plan) {
-  return plan.target.kind != TargetKind::cpus && plan.target.kind != TargetKind::cgroup;
-}
-
-}  // namespace
-
 Placing cpu_placing(const ResolvedPlan& plan) {
   Placing out{.switches = true};
-  out.inherit = of_threads(plan) && plan.target.kind != TargetKind::thread;
+  out.inherit = !plan.target.of_cpus() && plan.target.kind != TargetKind::thread;
   out.only_threads = !plan.follow;
   out.cgroup = plan.target.kind == TargetKind::cgroup;
   return out;
@@ -38,7 +30,7 @@ std::vector<int> cpus_of(const std::string& list) {
 }
 
 std::vector<int> online_cpus(const HostFacts& host) {
-  std::ifstream in((host.root == "/" ? "" : host.root) + "/sys/devices/system/cpu/online");
+  std::ifstream in(host.path("/sys/devices/system/cpu/online"));
   std::string list;
   std::getline(in, list);
   return cpus_of(list);
@@ -46,7 +38,7 @@ std::vector<int> online_cpus(const HostFacts& host) {
 
 Cpus::Cpus(const GroupPlan& shared, capture::Writer& writer, Session& session)
     : shared_(shared),
-      watch_(of_threads(shared.plan), shared.plan.start_paused),
+      watch_(!shared.plan.target.of_cpus(), shared.plan.start_paused),
       rings_(shared, writer, session,
              {[this](Ring& r, uint32_t trigger, const auto& fields) { hit(r, trigger, fields); },
               [this](Ring& r, bool in, const auto& fields) { switched(r, in, fields); }}) {}
@@ -109,11 +101,7 @@ void Cpus::keep_asked() {
 }
 
 void Cpus::keep_all() {
-  for (auto& [cpu, ring] : first_) {
-    ring->disable();
-    rings_.keep(*ring, shared_.plan.buffer.aux_size);
-    (void)ring->enable();
-  }
+  for (auto& [cpu, ring] : first_) rings_.keep_now(*ring, shared_.plan.buffer.aux_size);
 }
 
 Result<uint64_t> Cpus::act_all(Action action) {

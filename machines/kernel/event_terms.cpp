@@ -106,7 +106,7 @@ Result<std::optional<EventTerms>> find_event_terms(const std::string& text, cons
   const size_t slash = text.find('/');
   if (slash == std::string::npos) return std::nullopt;
   const std::string name = text.substr(0, slash);
-  const std::string devices = (host.root == "/" ? "" : host.root) + "/sys/bus/event_source/devices";
+  const std::string devices = host.path("/sys/bus/event_source/devices");
   const auto type = line_of(fmt::format("{}/{}/type", devices, name));
   if (!type)
     return fail_unsupported(fmt::format("there is no PMU {} on this machine", name),

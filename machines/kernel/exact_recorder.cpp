@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <set>
 
 #include "machines/kernel/clock.hpp"
 #include "machines/kernel/places.hpp"
@@ -69,20 +68,8 @@ void ExactRecorder::began_anew(pid_t pid) {
 }
 
 void ExactRecorder::place_what_is_mapped(pid_t pid) {
-  std::vector<Place> fresh;
-  auto& known = places_[pid];
-  for (auto& place : places_in(shared_.plan, code_mappings_of(pid), modules_))
-    if (std::find(known.begin(), known.end(), place) == known.end()) fresh.push_back(place);
-  known.insert(known.end(), fresh.begin(), fresh.end());
+  const auto fresh = add_fresh(places_[pid], places_in(shared_.plan, code_mappings_of(pid), modules_));
   if (auto r = threads_.place(pid, fresh); !r) untraced(r.error(), pid);
-}
-
-bool ExactRecorder::all_placed(pid_t pid) const {
-  std::set<uint32_t> placed;
-  const auto it = places_.find(pid);
-  if (it != places_.end())
-    for (const auto& place : it->second) placed.insert(place.trigger);
-  return every_site_placed(shared_.plan, placed);
 }
 
 void ExactRecorder::replaced(pid_t pid, pid_t former) {
@@ -97,7 +84,7 @@ void ExactRecorder::replaced(pid_t pid, pid_t former) {
   else if (auto r = threads_.place(pid, again); !r)
     untraced(r.error(), pid);
   place_what_is_mapped(pid);
-  if (!all_placed(pid)) tracees_.stop_at_entry(pid);
+  if (!every_site_placed(shared_.plan, places_[pid])) tracees_.stop_at_entry(pid);
 }
 
 Result<> ExactRecorder::attach() {
@@ -110,7 +97,6 @@ Result<> ExactRecorder::attach() {
   }
   attaching_ = false;
   if (!attached_) return attached_;
-  out_.untraced_threads = 0;
   return write_running(writer_, threads_.sideband_id(), pids, &modules_);
 }
 

@@ -27,7 +27,6 @@ class ExactRecorder : public Recording {
   void replaced(pid_t pid, pid_t former);
   void gone(pid_t tid, int status);
   void place_what_is_mapped(pid_t pid);
-  [[nodiscard]] bool all_placed(pid_t pid) const;
   void untraced(const Error& why, pid_t tid);
 
   Threads threads_;

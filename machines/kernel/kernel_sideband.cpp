@@ -17,15 +17,7 @@ constexpr uint64_t kRing = 64 << 10;         // bytes of records
 constexpr uint32_t kFirstIdx = 0x7000'0000;  // no stream of trace has such a number
 
 perf_event_attr attr_of() {
-  perf_event_attr attr{};
-  attr.size = perf::kAttrSize;
-  attr.type = PERF_TYPE_SOFTWARE;
-  attr.config = PERF_COUNT_SW_DUMMY;
-  attr.sample_period = 1;
-  attr.sample_type = perf::kSampleType;
-  attr.read_format = PERF_FORMAT_ID;
-  attr.exclude_hv = 1;
-  attr.sample_id_all = 1;
+  perf_event_attr attr = perf::recorded_attr(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY);
   attr.ksymbol = attr.bpf_event = attr.text_poke = 1;
   return attr;
 }

@@ -57,10 +57,21 @@ std::vector<CodeMapping> code_mappings(const std::string& maps) {
 std::vector<CodeMapping> code_mappings_of(int32_t pid) { return code_mappings(maps_of(pid)); }
 std::vector<CodeMapping> all_code_mappings_of(int32_t pid) { return all_code_mappings(maps_of(pid)); }
 
-bool every_site_placed(const ResolvedPlan& plan, const std::set<uint32_t>& placed) {
+bool every_site_placed(const ResolvedPlan& plan, const std::vector<Place>& placed) {
+  const auto is_placed = [&placed](uint32_t trigger) {
+    return std::any_of(placed.begin(), placed.end(), [trigger](const Place& p) { return p.trigger == trigger; });
+  };
   for (uint32_t i = 0; i < plan.triggers.size(); ++i)
-    if (sits_in_file(plan.triggers[i]) && placed.count(i) == 0) return false;
+    if (sits_in_file(plan.triggers[i]) && !is_placed(i)) return false;
   return true;
+}
+
+std::vector<Place> add_fresh(std::vector<Place>& known, const std::vector<Place>& found) {
+  std::vector<Place> fresh;
+  for (const auto& place : found)
+    if (std::find(known.begin(), known.end(), place) == known.end()) fresh.push_back(place);
+  known.insert(known.end(), fresh.begin(), fresh.end());
+  return fresh;
 }
 
 std::vector<Place> fixed_places(const ResolvedPlan& plan) {

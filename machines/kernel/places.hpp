@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +32,9 @@ struct CodeMapping {
 [[nodiscard]] std::vector<CodeMapping> all_code_mappings_of(int32_t pid);
 
 // Is each trigger that sits in a file among those that are placed?
-[[nodiscard]] bool every_site_placed(const ResolvedPlan& plan, const std::set<uint32_t>& placed);
+[[nodiscard]] bool every_site_placed(const ResolvedPlan& plan, const std::vector<Place>& placed);
+// Adds those of `found` that `known` does not have; these alone.
+std::vector<Place> add_fresh(std::vector<Place>& known, const std::vector<Place>& found);
 // The triggers' places that need no process to be looked at.
 [[nodiscard]] std::vector<Place> fixed_places(const ResolvedPlan& plan);
 // Probes in a file, whoever maps it. Their objects name it by its path or file name.

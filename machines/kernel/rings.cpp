@@ -129,12 +129,17 @@ bool Rings::keep(Ring& ring, uint64_t most) {
   return true;
 }
 
-void Rings::keep_asked(Ring& ring, bool resume) {
-  if (ring.asked == 0) return;
+bool Rings::keep_now(Ring& ring, uint64_t most, bool resume) {
   ring.disable();
-  missed_ += keep(ring, std::exchange(ring.asked, 0)) ? 0 : 1;
+  const bool kept = keep(ring, most);
+  // Armed before the event is enabled: group.hpp.
   if (resume) fail(ring.group.act(Action::resume));
   (void)ring.enable();
+  return kept;
+}
+
+void Rings::keep_asked(Ring& ring, bool resume) {
+  if (ring.asked != 0) missed_ += keep_now(ring, std::exchange(ring.asked, 0), resume) ? 0 : 1;
 }
 
 Result<> Rings::act(Ring& ring, Action action) {

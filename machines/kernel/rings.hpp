@@ -74,8 +74,8 @@ class Rings {
                                      const std::vector<Place>& places, Ring* owner = nullptr);
   Result<> start(Ring& ring);
   Result<> add(Ring& ring, const std::vector<Place>& places);
-  // mode = ring: the newest bytes are written. False: nothing new was there.
-  bool keep(Ring& ring, uint64_t most);
+  // mode = ring: the newest bytes are written, while the ring stands still. False: nothing new was there.
+  bool keep_now(Ring& ring, uint64_t most, bool resume = false);
   // What a snapshot asked for, now, of a group that stands still or is disabled for it.
   void keep_asked(Ring& ring, bool resume);
   // Pauses or resumes by hand. What is armed acts once, within microseconds of time in the group's seat.
@@ -94,6 +94,7 @@ class Rings {
   [[nodiscard]] const std::map<uint32_t, uint64_t>& hits() const { return hits_; }
 
  private:
+  bool keep(Ring& ring, uint64_t most);  // of one that writes no more
   Result<> adopt_ids(Ring& ring);
   void listen(Ring& ring);
   void look(Ring& ring, std::span<const std::byte> a, std::span<const std::byte> b);

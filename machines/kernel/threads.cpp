@@ -70,11 +70,7 @@ void Threads::keep_asked() {
 }
 
 void Threads::keep_all() {
-  for (auto& [tid, ring] : running_) {
-    ring->group.disable();
-    rings_.keep(*ring, shared_.plan.buffer.aux_size);
-    (void)ring->group.enable();
-  }
+  for (auto& [tid, ring] : running_) rings_.keep_now(*ring, shared_.plan.buffer.aux_size);
 }
 
 Result<uint64_t> Threads::act_all(Action action) {

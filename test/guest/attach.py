@@ -2,8 +2,8 @@
 """`tracectl run` of what runs already (--pid, --tid, --all-cpus, --cgroup), and of groups that sit on cpus: on two cpus."""
 import re
 
-from guest import Tree, boot, equal, main, need, need_perf, perf_errors, read
-from run import calls_of, clean, status
+from guest import Tree, boot, equal, main, need, need_perf, perf_errors, quiet_kernel, read, status
+from run import calls_of, clean
 
 ROUNDS = 10
 WORK = "from=breakpoint:attach_static:begin_work,to=breakpoint:attach_static:end_work"
@@ -87,7 +87,7 @@ def one_thread(bench, out):
 
 def by_cpu(bench, out):
     """Nobody is held; the groups sit on cpus. What a move between cpus did to windows is said."""
-    equal("status of by_cpu: " + read(out, "by_cpu.err")[-500:], status(out, "by_cpu"), "0")
+    equal("status of by_cpu: " + read(out, "by_cpu.err")[-500:], status(out, "by_cpu"), 0)
     info = bench.info(f"{out}/by_cpu.data", None)
     equal("errors", info["decode_errors"], 0)
     calls = calls_of(bench, f"{out}/by_cpu.data").get("leaf", 0)
@@ -108,7 +108,7 @@ def left_alone(bench, out):
 
 
 def command_beside(bench, out):
-    equal("status of the command: " + read(out, "beside.err")[-500:], status(out, "beside"), "9")
+    equal("status of the command: " + read(out, "beside.err")[-500:], status(out, "beside"), 9)
     equal("the program", read(out, "beside.app").strip(), "lives")
     need(bench.info(f"{out}/beside.data", None)["windows"] >= 5, "windows of beside")
 
@@ -122,7 +122,7 @@ def only_strangers(bench, capture):
 
 
 def everything(bench, out):
-    equal("status of all: " + read(out, "all.err")[-500:], status(out, "all"), "0")
+    equal("status of all: " + read(out, "all.err")[-500:], status(out, "all"), 0)
     info = bench.info(f"{out}/all.data", None)
     only_strangers(bench, f"{out}/all.data")
     need(info["windows"] + info["loss"]["split_window"] >= 3 * ROUNDS, "windows:", info)
@@ -130,7 +130,7 @@ def everything(bench, out):
 
 
 def cgroup(bench, out):
-    equal("status of cgroup: " + read(out, "cgroup.err")[-500:], status(out, "cgroup"), "0")
+    equal("status of cgroup: " + read(out, "cgroup.err")[-500:], status(out, "cgroup"), 0)
     info = bench.info(f"{out}/cgroup.data", None)
     only_strangers(bench, f"{out}/cgroup.data")
     # A cpu's event has one state: windows of two threads that take turns on it run into each other, and that is counted.
@@ -143,7 +143,7 @@ def stays_on_one_cpu(bench, out):
 
 def split_windows(bench, out):
     """Perf's way, with its loss counted: every window begins on one cpu and ends on the other."""
-    equal("status of split: " + read(out, "split.err")[-500:], status(out, "split"), "0")
+    equal("status of split: " + read(out, "split.err")[-500:], status(out, "split"), 0)
     loss = bench.info(f"{out}/split.data", None)["loss"]["split_window"]
     need(loss >= 20, "windows that were split or left running:", loss)
     need("split_window" in read(out, "split.err"), "nobody said so:", read(out, "split.err"))
@@ -155,7 +155,7 @@ def limits_of_hits(bench, out):
 
 
 def refused(_, out):
-    equal("status of nobody", status(out, "nobody"), "2")
+    equal("status of nobody", status(out, "nobody"), 2)
     need("no process" in read(out, "nobody.err"), "nobody:", read(out, "nobody.err"))
     need(not re.search(r"assert|abort", read(out, "self.err")), "self:", read(out, "self.err"))
 
@@ -165,9 +165,6 @@ def read_by_perf(bench, out):
     for name in ("pid", "by_cpu", "one_cpu"):
         equal(f"errors of perf, {name}", perf_errors(bench, f"{out}/{name}.data"), 0)
 
-
-def quiet_kernel(_, out):
-    equal("warnings of the guest's kernel", read(out, "dmesg"), "")
 
 
 if __name__ == "__main__":

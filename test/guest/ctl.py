@@ -3,7 +3,7 @@
 the kernel's own driver behind it."""
 import json
 
-from guest import Tree, boot, equal, main, need, need_perf, perf_errors, read
+from guest import Tree, boot, equal, main, need, need_perf, perf_errors, quiet_kernel, read
 
 # Each run works until /goes-on is gone. `c WHAT NAME`: one request; its answer in NAME.json, its status in NAME.rc.
 SCRIPT = """
@@ -164,9 +164,6 @@ def read_by_perf(bench, out):
     for name in ("two", "ends", "ring"):
         equal(f"errors of perf, {name}", perf_errors(bench, f"{out}/{name}.data"), 0)
 
-
-def quiet_kernel(_, out):
-    equal("warnings in dmesg", read(out, "dmesg"), "")
 
 
 if __name__ == "__main__":

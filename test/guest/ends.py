@@ -4,7 +4,7 @@ and captures without any trace, which say why."""
 import json
 import re
 
-from guest import Tree, boot, equal, main, need, need_perf, perf_errors, read
+from guest import Tree, boot, equal, main, need, need_perf, perf_errors, quiet_kernel, read, status
 
 NOBODY = 65534
 LIMIT = 30  # seconds for one run
@@ -77,9 +77,6 @@ def prepare(bench):
     return boot(tree, script, cpus=2, icount=False)
 
 
-def status(out, name):
-    return int(read(out, name + ".status"))
-
 
 def killed(bench, out):
     """The program goes on to its own end; what was written can be read, and by perf behind `repair`."""
@@ -137,9 +134,6 @@ def says_why(bench, out):
                             ("report", bench.view("report", capture, status=None))) + ((("run", said),) if name != "small" else ()):
             need(words in text, f"{where} does not say why {name} is empty:", text[-800:])
 
-
-def quiet_kernel(_, out):
-    equal("warnings in dmesg", read(out, "dmesg"), "")
 
 
 if __name__ == "__main__":

@@ -132,6 +132,14 @@ def read(out, name):
         return file.read()
 
 
+def status(out, name):
+    return int(read(out, f"{name}.status"))
+
+
+def quiet_kernel(_, out):
+    equal("warnings of the guest's kernel", read(out, "dmesg"), "")
+
+
 # --- perf on the host ---
 
 def need_perf(bench):

@@ -4,7 +4,7 @@ kernel functions in the same order, window for window."""
 import itertools
 import re
 
-from guest import Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, read
+from guest import Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, quiet_kernel, read
 
 LOOP = "for i in 1 2 3 4 5 6 7 8 9 10; do /usr/bin/uname; done >/dev/null"
 PERF = ("-e intel_pt/psb_period=0,noretcomp=1,mtc=0,aux-action=start-paused/k "
@@ -81,9 +81,6 @@ def both_perfs(bench, out):
     equal("errors of the guest's perf", read(out, "loop.newer_perf_errors").strip(), "0")
     equal("instructions of the guest's perf", read(out, "loop.newer_perf").strip(), str(count))
 
-
-def quiet_kernel(_, out):
-    equal("warnings in dmesg", read(out, "dmesg"), "")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 
-from guest import Tree, boot, equal, main, need, read
+from guest import Tree, boot, equal, main, need, quiet_kernel, read, status
 
 NOBODY = 65534
 THREADS = 500
@@ -71,9 +71,6 @@ def prepare(bench):
     return boot(tree, re.sub(r"\b(ODD|SUID|CLOSED)\b", lambda m: words[m[1]], SCRIPT.replace("MANY", many)), cpus=2, icount=False)
 
 
-def status(out, name):
-    return int(read(out, name + ".status"))
-
 
 def same_as_alone(bench, out):
     """Output and status, whatever the plan, and nothing lost."""
@@ -137,9 +134,6 @@ def other_rights(bench, out):
         calls = {f["name"]: f["calls"] for f in report["functions"]}
         equal(f"calls of leaf in {name} ({info['instructions']} instructions)", calls.get("leaf"), 1)
 
-
-def quiet_kernel(_, out):
-    equal("warnings in dmesg", read(out, "dmesg"), "")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ pass works; what it refuses is said in words, with a way out; and doctor says be
 import json
 import re
 
-from guest import Tree, boot, equal, main, need, read
+from guest import Tree, boot, equal, main, need, quiet_kernel, read, status
 
 NOBODY = 65534
 PERFMON = 38  # include/uapi/linux/capability.h
@@ -85,9 +85,6 @@ def prepare(bench):
     script = re.sub(r"\b(ODD|WINDOWS|NOBODY|PERFMON|WINDOW|CALLS)\b", lambda m: words[m[1]], SCRIPT)
     return boot(tree, script)
 
-
-def status(out, name):
-    return int(read(out, name + ".status"))
 
 
 def doctor(out, who):
@@ -194,9 +191,6 @@ def files_are_private(_, out):
         equal(f"owner of {name}", int(owner), 0 if root else NOBODY)
     need({"data", "capture.json", "kcore_dir", "kcore", "images", "breaks.data"} <= seen, "the files are:", sorted(seen))
 
-
-def quiet_kernel(_, out):
-    equal("warnings in dmesg", read(out, "dmesg"), "")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import os
 import re
 
-from guest import Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, read
+from guest import Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, quiet_kernel, read, status
 
 ROUNDS = 20
 
@@ -64,12 +64,9 @@ def prepare(bench):
     return boot(tree, script(bench), cpus=2, icount=False)
 
 
-def status(out, name):
-    return read(out, f"{name}.status").strip()
-
 
 def clean(bench, out, name, windows, allowed=()):
-    equal(f"status of {name}: {read(out, name + '.err')[-500:]}", status(out, name), "0")
+    equal(f"status of {name}: {read(out, name + '.err')[-500:]}", status(out, name), 0)
     info = bench.clean_info(f"{out}/{name}.data", allowed)
     equal(f"windows of {name}", info["windows"], windows)
     return info
@@ -120,7 +117,7 @@ def moves(bench, out):
 
 def wraps(bench, out):
     """A buffer that goes round some times; where the reader was late, what was cut is counted."""
-    equal("status of whole", status(out, "whole"), "0")
+    equal("status of whole", status(out, "whole"), 0)
     info = bench.info(f"{out}/whole.data", None)
     lost = {kind: count for kind, count in info["loss"].items() if count}
     need(set(lost) <= {"truncated", "undecodable"} and lost.get("undecodable", 0) <= lost.get("truncated", 0), "losses:", lost)
@@ -130,7 +127,7 @@ def wraps(bench, out):
 
 def snapshots(bench, out):
     """Each ends at its breakpoint: the last branch is the call of report_error."""
-    equal(f"status of ring: {read(out, 'ring.err')[-500:]}", status(out, "ring"), "0")
+    equal(f"status of ring: {read(out, 'ring.err')[-500:]}", status(out, "ring"), 0)
     info = bench.clean_info(f"{out}/ring.data")
     need(0 < info["bytes"] <= 3 * 16384, "bytes:", info["bytes"])
     calls = re.findall(r"call .*→ \S+ report_error$", bench.view("script", "branches", f"{out}/ring.data"), re.M)
@@ -145,7 +142,7 @@ def snapshots(bench, out):
 
 def crash(bench, out):
     """What led to a crash is kept, to the last branch."""
-    equal("status", status(out, "crash"), "139")
+    equal("status", status(out, "crash"), 139)
     info = bench.clean_info(f"{out}/crash.data")
     need(info["instructions"] > 1000, "instructions:", info["instructions"])
     last = bench.view("script", "branches", "--last", "3", f"{out}/crash.data")
@@ -154,19 +151,19 @@ def crash(bench, out):
 
 def address_filters(bench, out):
     """The trace unit itself leaves out all but one function."""
-    equal(f"status of filter: {read(out, 'filter.err')[-500:]}", status(out, "filter"), "0")
+    equal(f"status of filter: {read(out, 'filter.err')[-500:]}", status(out, "filter"), 0)
     info = bench.clean_info(f"{out}/filter.data")
     done = bench.run([bench.tracectl, "report", "--json", "--limit", "0", f"{out}/filter.data"])
     equal("functions", [f["name"] for f in json.loads(done.stdout)["functions"]], ["leaf"])
     need(info["instructions"] >= 50 * 5, "instructions:", info["instructions"])
-    equal("status of no_symbol", status(out, "no_symbol"), "1")
+    equal("status of no_symbol", status(out, "no_symbol"), 1)
     need("no function 'nothing'" in read(out, "no_symbol.err"), "no_symbol:", read(out, "no_symbol.err"))
     return f"{info['instructions']} instructions of 50 calls"
 
 
 def events(bench, out):
     """A resume by an event with a period: the next page fault."""
-    equal(f"status of faults: {read(out, 'faults.err')[-500:]}", status(out, "faults"), "0")
+    equal(f"status of faults: {read(out, 'faults.err')[-500:]}", status(out, "faults"), 0)
     need(bench.clean_info(f"{out}/faults.data")["windows"] >= 1, "no page fault resumed")
 
 
@@ -179,15 +176,15 @@ def kernel_breakpoints(bench, out):
 
 def refused(_, out):
     """What this machine does not do yet is refused before the program starts, in words."""
-    equal("status of drop", status(out, "drop"), "3")
+    equal("status of drop", status(out, "drop"), 3)
     need("cannot do on_full" in read(out, "drop.err"), "drop:", read(out, "drop.err"))
     equal("output of drop", read(out, "drop.out"), "")
 
 
 def ends(_, out):
-    equal("status of false", status(out, "fails"), "1")
-    equal("status of a program killed by SIGKILL", status(out, "killed"), "137")
-    equal("status of no program", status(out, "missing"), "127")
+    equal("status of false", status(out, "fails"), 1)
+    equal("status of a program killed by SIGKILL", status(out, "killed"), 137)
+    equal("status of no program", status(out, "missing"), 127)
     need("/no/such/program" in read(out, "missing.err"), "nobody said why:", read(out, "missing.err"))
 
 
@@ -201,9 +198,6 @@ def read_by_perf(bench, out):
         need(theirs, f"{name}: perf decodes nothing")
         need(theirs == ours[-len(theirs):], f"{name}: perf's {len(theirs)} instructions are not the last of our {len(ours)}")
 
-
-def quiet_kernel(_, out):
-    equal("warnings in dmesg", read(out, "dmesg"), "")
 
 
 if __name__ == "__main__":
