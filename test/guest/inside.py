@@ -31,14 +31,26 @@ def prepare(bench):
     return boot(tree, SCRIPT)
 
 
+def uninterrupted(names):
+    """The names without an interrupt's, which comes to a window or not as the clock has it: from its entry to its iret."""
+    out, inside = [], False
+    for name in names:
+        inside = inside or name.startswith("asm_sysvec_")
+        if not inside:
+            out.append(name)
+        inside = inside and name != "native_irq_return_iret"
+    need(not inside, "an interrupt without an end:", names)
+    return [name for name, _ in itertools.groupby(out)]
+
+
 def windows(bench, capture):
-    """Of each window the kernel's functions, in the order in which it ran in them."""
+    """Of each window the kernel's functions, in the order in which it ran in them, interrupts apart."""
     out, count = [], bench.info(capture)["windows"]
     for number in range(1, count + 1):
         text = bench.view("script", "instructions", capture, "--window", str(number))
         names = re.findall(r"^\s*\d+\s+[0-9a-f]+ (\S+?)(?:\+0x[0-9a-f]+)?\s", text, re.M)
         need(names, f"{capture}, window {number} has no instruction:\n{text[:500]}")
-        out.append([name for name, _ in itertools.groupby(names)])
+        out.append(uninterrupted(names))
     return out
 
 
