@@ -85,7 +85,7 @@ void warn_unplaced(const ResolvedPlan& plan, const std::vector<Placement>& place
 
 void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const capture::CaptureSummary& s,
                  const RunOutcome& outcome, const std::vector<Placement>& placements) {
-  warn_unplaced(plan, placements);
+  if (outcome.traced) warn_unplaced(plan, placements);
   if (!s.why_empty.empty()) fmt::print(stderr, "tracectl: the capture is empty:\n  {}\n", fmt::join(s.why_empty, "\n  "));
   for (size_t i = 0; i < kLossKinds; ++i)
     if (s.loss.count[i] != 0)
