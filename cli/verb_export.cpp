@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include "cli/capture_options.hpp"
 #include "cli/verbs.hpp"
 #include "core/capture/tally.hpp"
+#include "views/autofdo.hpp"
 #include "views/filters.hpp"
 #include "views/folded.hpp"
 #include "views/perfetto.hpp"
@@ -16,6 +18,8 @@ namespace {
 
 constexpr const char* kFooter =
     "Formats:\n"
+    "  autofdo     how often each run of instructions and each branch of --binary was executed, as text for\n"
+    "              create_llvm_prof --profiler text\n"
     "  folded      \"thread;f;g COUNT\" by instructions, for flame graph tools\n"
     "  perfetto    calls, windows, trigger hits and losses as tracks, for https://ui.perfetto.dev\n"
     "  speedscope  calls of each thread, for https://www.speedscope.app\n"
@@ -25,11 +29,12 @@ constexpr const char* kFooter =
     "  tracectl export --to perfetto -o out.perfetto-trace     then open the file in ui.perfetto.dev\n"
     "  tracectl export --to perfetto --window 2 -o slow.perfetto-trace old.data\n"
     "  tracectl export --to speedscope -o out.speedscope.json\n"
-    "  tracectl export --to folded | flamegraph.pl > out.svg";
+    "  tracectl export --to folded | flamegraph.pl > out.svg\n"
+    "  tracectl export --to autofdo --binary ./app -o app.afdo.txt";
 
 struct Options {
   CaptureOptions capture;
-  std::string to, output;
+  std::string to, output, binary;
 };
 
 struct FileClose {
@@ -118,7 +123,43 @@ Result<bool> to_speedscope(OpenCapture& capture, const Options& options, views::
   return lossy;
 }
 
+Result<bool> to_autofdo(OpenCapture& capture, const Options& options, views::Out& out) {
+  auto binary = views::ProfiledBinary::open(options.binary);
+  if (!binary) return tl::unexpected<Error>(binary.error());
+  views::AutoFdo profile(std::move(*binary));
+  auto lossy = each_stream<views::AutoFdo::Stream>(capture, options, profile, [](auto&) {});
+  if (!lossy) return lossy;
+  if (profile.empty()) return tl::unexpected<Error>(profile.why_empty());
+  profile.print(out);
+  return lossy;
+}
+
+using Export = Result<bool> (*)(OpenCapture&, const Options&, views::Out&);
+constexpr std::pair<const char*, Export> kFormats[] = {
+    {"autofdo", to_autofdo}, {"folded", to_folded}, {"perfetto", to_perfetto}, {"speedscope", to_speedscope}};
+
+std::vector<std::string> formats() {
+  std::vector<std::string> out;
+  for (const auto& [name, write] : kFormats) out.emplace_back(name);
+  return out;
+}
+
+Export export_to(const std::string& format) {
+  const auto* row = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const auto& r) { return format == r.first; });
+  return row->second;  // the option takes no other
+}
+
+// Of what did not come to be, nothing stays.
+int remove_output(const Options& options, const Error& error) {
+  struct stat st;
+  if (!options.output.empty() && ::lstat(options.output.c_str(), &st) == 0 && S_ISREG(st.st_mode))
+    ::unlink(options.output.c_str());
+  return report_error(error);
+}
+
 int export_capture(const Options& options) {
+  if (options.to == "autofdo" && options.binary.empty())
+    return report_error(fail_usage("a profile is of one binary: which?", "--binary ./app").value());
   if (options.to == "perfetto" && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
     return report_error(fail_usage("a perfetto trace is no text for a terminal", "-o FILE").value());
   auto capture = OpenCapture::open(options.capture);
@@ -129,11 +170,10 @@ int export_capture(const Options& options) {
     if (file == nullptr) return report_error(fail_errno("cannot write " + options.output).value());
   }
   views::Out out(file != nullptr ? file.get() : stdout);
-  const auto to = options.to == "folded" ? to_folded : options.to == "perfetto" ? to_perfetto : to_speedscope;
-  const auto lossy = to(**capture, options, out);
+  const auto lossy = export_to(options.to)(**capture, options, out);
   if (!lossy) {
     out.flush();
-    return report_error(lossy.error());
+    return remove_output(options, lossy.error());
   }
   return finish_output(out, *lossy);
 }
@@ -145,9 +185,8 @@ void add_export(CLI::App& app, VerbRun& run) {
   CLI::App* verb = app.add_subcommand("export", "A capture in another tool's format");
   add_capture(*verb, options->capture);
   add_thread_and_window(*verb, options->capture);
-  verb->add_option("--to", options->to, "the format")
-      ->required()
-      ->check(CLI::IsMember({"folded", "perfetto", "speedscope"}));
+  verb->add_option("--to", options->to, "the format")->required()->check(CLI::IsMember(formats()));
+  verb->add_option("--binary", options->binary, "autofdo: the program or library whose profile is wanted");
   verb->add_option("-o,--output", options->output, "the file to write; else the standard output");
   verb->footer(kFooter);
   verb->callback([options, &run] { run = [options] { return export_capture(*options); }; });

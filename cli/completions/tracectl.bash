@@ -2,7 +2,7 @@
 # Completion of tracectl for bash.
 
 # Options that take a value, for every verb; then the word behind one of them is not a place of its own.
-_tracectl_valued=' --pid -p -t --cgroup --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html '
+_tracectl_valued=' --pid -p -t --cgroup --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html --binary '
 
 _tracectl_options() {
   case $1 in
@@ -14,7 +14,7 @@ _tracectl_options() {
     info) echo --json --decode --no-decode ;;
     report) echo --tid --window --limit --json --html ;;
     script) echo --tid --window --last --limit --json --raw --digest ;;
-    export) echo --tid --window --to --output ;;
+    export) echo --tid --window --to --binary --output ;;
     '') echo --version ;;
   esac
 }
@@ -25,7 +25,7 @@ _tracectl_values() {
     --machine) echo auto kernel emulated ;;
     --scope) echo user kernel all ;;
     --start) echo paused running ;;
-    --to) echo perfetto speedscope folded ;;
+    --to) echo autofdo folded perfetto speedscope ;;
     --snapshot-on) echo crash exit ;;
   esac
 }
@@ -59,7 +59,7 @@ _tracectl() {
     values=$(_tracectl_values "$before")
     if [[ -n $values ]]; then
       mapfile -t COMPREPLY < <(compgen -W "$values" -- "$word")
-    elif [[ $before == --output || $before == -o || $before == --program ]]; then
+    elif [[ $before == --output || $before == -o || $before == --program || $before == --binary ]]; then
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
     fi

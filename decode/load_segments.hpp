@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// LoadSegments: where an ELF file's bytes lie when it is loaded, relative to its first loaded byte. This is how profiles
+// name addresses, so that they hold wherever the file was loaded.
+//
+// Units:  bytes.
+// Errors: of() refuses what is no 64-bit ELF file of this computer's byte order, or has nothing to load, in words.
+// Source: System V ABI, "Program Header"; create_llvm_prof reads profiles with addresses relative to the first PT_LOAD.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+
+namespace tracectl::decode {
+
+class LoadSegments {
+ public:
+  static Result<LoadSegments> of(const std::string& path);
+  // nullopt: no segment loads that byte.
+  [[nodiscard]] std::optional<uint64_t> address_of(uint64_t file_offset) const;
+
+ private:
+  struct Segment {
+    uint64_t file_offset = 0, size = 0, address = 0;
+  };
+  std::vector<Segment> segments_;
+};
+
+}  // namespace tracectl::decode
