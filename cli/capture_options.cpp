@@ -138,7 +138,13 @@ Result<> decode_marked(decode::Decoder& decoder, const StreamVisit& visit, const
 
 }  // namespace
 
+void add_symfs(CLI::App& verb, CaptureOptions& options) {
+  verb.add_option("--symfs", options.symfs, "look for the traced files in DIR first (a capture from another machine)")
+      ->check(CLI::ExistingDirectory);
+}
+
 void add_capture(CLI::App& verb, CaptureOptions& options) {
+  add_symfs(verb, options);
   verb.add_option("CAPTURE", options.path, "a capture directory, or a perf.data file with trace")->capture_default_str();
 }
 
@@ -159,7 +165,7 @@ Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& opt
   auto facts = decode::read_capture_facts(out->reader.directory());
   if (!facts) return tl::unexpected(facts.error());
   out->facts = std::move(*facts);
-  out->images = decode::ImageSet::from_capture(out->reader);
+  out->images = decode::ImageSet::from_capture(out->reader, options.symfs);
   out->schedule = decode::Schedule::from_capture(out->reader);
   out->windows = decode::WindowSet::from_capture(out->reader, out->facts);
   auto decoder = decoder_for(out->reader);

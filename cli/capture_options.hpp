@@ -29,8 +29,11 @@ struct CaptureOptions {
   uint64_t window = 0;  // only the window of this number; 0: all
   uint64_t last = 0;    // only the last lines of each thread; 0: all
   uint64_t limit = 0;   // at most so many lines; 0: all
+  std::string symfs;    // where the traced files are, when the capture was made elsewhere
 };
 
+// --symfs; add_capture() adds it too.
+void add_symfs(CLI::App& verb, CaptureOptions& options);
 void add_capture(CLI::App& verb, CaptureOptions& options);
 void add_thread_and_window(CLI::App& verb, CaptureOptions& options);
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "cli/capture_options.hpp"
+#include "cli/export_snapshot.hpp"
 #include "cli/verbs.hpp"
 #include "core/capture/tally.hpp"
 #include "views/autofdo.hpp"
@@ -22,6 +24,7 @@ constexpr const char* kFooter =
     "              create_llvm_prof --profiler text\n"
     "  folded      \"thread;f;g COUNT\" by instructions, for flame graph tools\n"
     "  perfetto    calls, windows, trigger hits and losses as tracks, for https://ui.perfetto.dev\n"
+    "  snapshot    CoreSight trace with its code as an OpenCSD snapshot directory (-o DIR)\n"
     "  speedscope  calls of each thread, for https://www.speedscope.app\n"
     "A trace tells the time now and then only: perfetto and speedscope get what lies between two such\n"
     "times dated by instructions. Each call has its exact number of instructions in perfetto.\n"
@@ -139,7 +142,7 @@ constexpr std::pair<const char*, Export> kFormats[] = {
     {"autofdo", to_autofdo}, {"folded", to_folded}, {"perfetto", to_perfetto}, {"speedscope", to_speedscope}};
 
 std::vector<std::string> formats() {
-  std::vector<std::string> out;
+  std::vector<std::string> out = {"snapshot"};
   for (const auto& [name, write] : kFormats) out.emplace_back(name);
   return out;
 }
@@ -157,7 +160,24 @@ int remove_output(const Options& options, const Error& error) {
   return report_error(error);
 }
 
+// A directory, and no text.
+int to_snapshot(const Options& options) {
+  if (options.output.empty()) return report_error(fail_usage("a snapshot is a directory: which?", "-o DIR").value());
+  auto capture = OpenCapture::open(options.capture);
+  if (!capture) return report_error(capture.error());
+  const auto facts = export_snapshot(**capture, options.capture, options.output);
+  if (!facts) return report_error(facts.error());
+  if (facts->covered != 0)
+    fmt::print(stderr, "tracectl: {} mappings are not in the snapshot: later ones lie over them\n", facts->covered);
+  if (facts->unreadable != 0)
+    fmt::print(stderr, "tracectl: {} mappings are not in the snapshot: their files are not here\n", facts->unreadable);
+  fmt::print("{} trace buffers, {} code dumps in {}; next: trc_pkt_lister -ss_dir {} -decode -logstdout\n", facts->buffers,
+             facts->dumps, options.output, options.output);
+  return 0;
+}
+
 int export_capture(const Options& options) {
+  if (options.to == "snapshot") return to_snapshot(options);
   if (options.to == "autofdo" && options.binary.empty())
     return report_error(fail_usage("a profile is of one binary: which?", "--binary ./app").value());
   if (options.to == "perfetto" && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)

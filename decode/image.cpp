@@ -14,6 +14,7 @@
 #include "core/perf/uapi.hpp"
 #include "decode/build_id.hpp"
 #include "decode/kernel.hpp"
+#include "decode/paths.hpp"
 
 namespace tracectl::decode {
 namespace {
@@ -26,7 +27,7 @@ bool exists(const std::string& path) {
 // Finds the bytes of mapped files; each file is asked once.
 class FileFinder {
  public:
-  explicit FileFinder(std::string directory) : directory_(std::move(directory)) {}
+  FileFinder(std::string directory, std::string symfs) : directory_(std::move(directory)), symfs_(std::move(symfs)) {}
 
   std::string find(const Section& section) {
     const auto [at, fresh] = known_.try_emplace({section.name, section.build_id});
@@ -44,12 +45,18 @@ class FileFinder {
       if (mark != std::string::npos && exists(images + section.name.substr(mark + 7)))
         return images + section.name.substr(mark + 7);
     }
-    if (section.name.empty() || section.name[0] != '/' || !exists(section.name)) return {};
-    if (!section.build_id.empty() && build_id_of(section.name) != section.build_id) return {};
-    return section.name;
+    if (section.name.empty() || section.name[0] != '/') return {};
+    if (!symfs_.empty())
+      for (const std::string& path : {symfs_ + section.name, symfs_ + "/" + last_parts(section.name, 1)})
+        if (fits(path, section)) return path;
+    return fits(section.name, section) ? section.name : "";
+  }
+  // It is there, and no other build.
+  static bool fits(const std::string& path, const Section& section) {
+    return exists(path) && (section.build_id.empty() || build_id_of(path) == section.build_id);
   }
 
-  std::string directory_;
+  std::string directory_, symfs_;
   std::map<std::pair<std::string, std::string>, std::string> known_;
 };
 
@@ -214,7 +221,7 @@ void ImageSet::add_kernel(const std::vector<Section>& sections) {
     for (Epoch& epoch : list) epoch.images.sections.insert(epoch.images.sections.begin(), sections.begin(), sections.end());
 }
 
-ImageSet ImageSet::from_capture(const capture::Reader& reader) {
+ImageSet ImageSet::from_capture(const capture::Reader& reader, const std::string& symfs) {
   std::vector<Sideband> records;
   reader.for_each_record([&records](const capture::Record& r) {
     if (auto record = sideband_of(r)) records.push_back(std::move(*record));
@@ -224,7 +231,7 @@ ImageSet ImageSet::from_capture(const capture::Reader& reader) {
   std::stable_sort(records.begin(), records.end(),
                    [](const Sideband& a, const Sideband& b) { return a.section.time < b.section.time; });
   ImageSet set;
-  FileFinder files(reader.directory());
+  FileFinder files(reader.directory(), symfs);
   std::vector<Section> kernel;
   for (Sideband& r : records) {
     if (r.pid < 0) {

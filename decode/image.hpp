@@ -47,7 +47,8 @@ class SectionIndex {
 // All processes of a capture.
 class ImageSet {
  public:
-  static ImageSet from_capture(const capture::Reader&);
+  // `symfs`: a directory in which the traced files lie as in the traced machine's root, or side by side; empty: none.
+  static ImageSet from_capture(const capture::Reader&, const std::string& symfs = "");
   // The program image of `pid` at `time` (the exec epoch that contains it).
   [[nodiscard]] const ImageTimeline& at(int32_t pid, uint64_t time) const;
   [[nodiscard]] const std::string& comm(int32_t pid, uint64_t time) const;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "cli/export_snapshot.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "backends/coresight/facts.hpp"
+#include "core/perf/uapi.hpp"
+
+namespace tracectl::cli {
+namespace {
+
+// The program that had most of the turns; of equals the later one.
+const decode::ImageTimeline* program_of(const std::vector<decode::Turn>& turns) {
+  std::map<const decode::ImageTimeline*, size_t> count;
+  const decode::ImageTimeline* best = turns.front().images;
+  for (const decode::Turn& turn : turns)
+    if (++count[turn.images] >= count[best]) best = turn.images;
+  return best;
+}
+
+coresight::SnapshotBuffer buffer_of(const OpenCapture& capture, const capture::AuxStream& stream,
+                                    const coresight::Facts& facts) {
+  coresight::SnapshotBuffer out;
+  out.name = stream.cpu >= 0 ? fmt::format("cpu_{}", stream.cpu) : fmt::format("thread_{}", stream.tid);
+  out.framed = !stream.raw;
+  out.images = program_of(capture.schedule.of(stream, capture.images, 0));
+  for (const auto& fragment : stream.fragments) out.trace.push_back(capture.reader.bytes(fragment));
+  out.units = facts.units_of(stream);
+  // A thread's buffer has the bytes of whichever unit it ran on; they are alike.
+  if (!out.framed && out.units.size() > 1) out.units.resize(1);
+  return out;
+}
+
+}  // namespace
+
+Result<coresight::SnapshotFacts> export_snapshot(OpenCapture& capture, const CaptureOptions& options,
+                                                 const std::string& directory) {
+  if (capture.reader.aux_info().type != perf::kAuxtraceCsEtm)
+    return fail_usage(fmt::format("an OpenCSD snapshot holds CoreSight trace, and this capture's is {}", capture.backend()),
+                      "export --to perfetto, speedscope, folded or autofdo");
+  const auto facts = coresight::facts_of(capture.reader);
+  if (!facts) return tl::unexpected<Error>(facts.error());
+  auto writer = coresight::SnapshotWriter::create(directory);
+  if (!writer) return tl::unexpected<Error>(writer.error());
+  for (const capture::AuxStream* stream : streams_in_order(capture.reader)) {
+    if (options.tid >= 0 && stream->tid != options.tid) continue;
+    if (auto added = writer->add(buffer_of(capture, *stream, *facts)); !added) return tl::unexpected<Error>(added.error());
+  }
+  return writer->finish();
+}
+
+}  // namespace tracectl::cli
