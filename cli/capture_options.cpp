@@ -11,8 +11,10 @@
 #include <set>
 
 #include "backends/coresight/decoder.hpp"
+#include "backends/coresight/snapshot_capture.hpp"
 #include "backends/intel_pt/decoder.hpp"
 #include "cli/verbs.hpp"
+#include "core/capture/snapshot.hpp"
 #include "core/units.hpp"
 #include "decode/loss_marks.hpp"
 #include "decode/stream_bytes.hpp"
@@ -145,7 +147,9 @@ void add_symfs(CLI::App& verb, CaptureOptions& options) {
 
 void add_capture(CLI::App& verb, CaptureOptions& options) {
   add_symfs(verb, options);
-  verb.add_option("CAPTURE", options.path, "a capture directory, or a perf.data file with trace")->capture_default_str();
+  verb.add_option("CAPTURE", options.path,
+                  "a capture directory, a perf.data file with trace, or a CoreSight snapshot directory")
+      ->capture_default_str();
 }
 
 void add_thread_and_window(CLI::App& verb, CaptureOptions& options) {
@@ -159,7 +163,8 @@ Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& opt
   if (::stat(options.path.c_str(), &st) != 0 && errno == ENOENT)
     return fail(fmt::format("no capture: {} does not exist", options.path),
                 "make one with `tracectl run plan.toml -- CMD`, or name one that exists");
-  auto reader = capture::Reader::open(options.path);
+  const bool snapshot = capture::is_snapshot(options.path);
+  auto reader = snapshot ? coresight::open_snapshot(options.path) : capture::Reader::open(options.path);
   if (!reader) return tl::unexpected(reader.error());
   auto out = std::make_unique<OpenCapture>(std::move(*reader));
   auto facts = decode::read_capture_facts(out->reader.directory());
@@ -171,7 +176,9 @@ Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& opt
   auto decoder = decoder_for(out->reader);
   if (!decoder) return tl::unexpected(decoder.error());
   out->decoder = std::move(*decoder);
-  if (out->decoder != nullptr) out->threads_in_trace = out->decoder->use_threads(out->thread_turns);
+  if (snapshot) out->facts.machine = "snapshot";
+  // A snapshot has no threads: its context ids name none.
+  if (out->decoder != nullptr && !snapshot) out->threads_in_trace = out->decoder->use_threads(out->thread_turns);
   for (size_t i = 0; i < kLossKinds; ++i)
     out->loss.count[i] = std::max(out->reader.loss().count[i], out->facts.loss.count[i]);
   if (options.window > out->windows.all().size())

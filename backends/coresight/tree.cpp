@@ -168,7 +168,9 @@ class Handle {
       broken(from + used, base_, last_words());
     }
     if (go) (void)op(OCSD_OP_EOT);
-    if (go && size != trace.size()) broken(size, trace.size(), "a frame is cut short");
+    const auto rest = trace.subspan(size);  // zeros are padding
+    if (go && std::any_of(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{0}; }))
+      broken(size, trace.size(), "a frame is cut short");
   }
   // Where an index of the library is in the trace. It may lie a little in front of the part that is fed.
   [[nodiscard]] uint64_t offset_of(ocsd_trc_index_t index) const {
@@ -359,14 +361,14 @@ struct PacketSink {
   bool* go;
   ocsd_trace_protocol_t protocol;
 
-  static ocsd_datapath_resp_t on_packet(const void* self, const ocsd_datapath_op_t op, const ocsd_trc_index_t index,
-                                        const void* packet) {
+  // A monitor cannot stop the library: behind the last packet that is asked for the rest of the part goes by.
+  static void on_packet(const void* self, const ocsd_datapath_op_t op, const ocsd_trc_index_t index, const void* packet,
+                        const uint32_t, const uint8_t*) {
     const auto& sink = *static_cast<const PacketSink*>(self);
-    if (op != OCSD_OP_DATA) return OCSD_RESP_CONT;
+    if (op != OCSD_OP_DATA || !*sink.go) return;
     char text[1024] = "";
-    if (*sink.go && ocsd_pkt_str(sink.protocol, packet, text, sizeof text) == OCSD_OK)
+    if (ocsd_pkt_str(sink.protocol, packet, text, sizeof text) == OCSD_OK)
       *sink.go = (*sink.fn)(packet_text(sink.handle->offset_of(index), text));
-    return *sink.go ? OCSD_RESP_CONT : OCSD_RESP_WAIT;
   }
 };
 
@@ -382,7 +384,7 @@ Result<> list_packets(std::span<const TraceUnit> units, bool frames, std::span<c
     const auto id = handle.add(unit, OCSD_CREATE_FLG_PACKET_PROC);
     if (!id) return tl::unexpected<Error>(id.error());
     sinks.push_back({&handle, &fn, &go, protocol_of(unit).number});
-    if (ocsd_dt_attach_packet_callback(handle.get(), *id, OCSD_C_API_CB_PKT_SINK,
+    if (ocsd_dt_attach_packet_callback(handle.get(), *id, OCSD_C_API_CB_PKT_MON,
                                        reinterpret_cast<void*>(&PacketSink::on_packet), &sinks.back()) != OCSD_OK)
       return fail("cannot list packets: OpenCSD does not give them");
   }

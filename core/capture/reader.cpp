@@ -28,6 +28,7 @@ bool is_known(uint32_t type) {
 struct Reader::Impl {
   std::string path, directory;
   MappedFile map;
+  std::vector<std::byte> owned;  // in its place: Reader::of
   FileView file;
   FileFacts facts;
   AuxInfo info;
@@ -42,6 +43,7 @@ struct Reader::Impl {
   };
   std::vector<Cut> cuts;
 
+  Result<> read(const std::string& name);
   void index();
   void note_cut(const RawRecord& raw);
   void add_fragment(const RawRecord& raw, std::map<uint32_t, size_t>& stream_of_idx);
@@ -177,6 +179,14 @@ void Reader::Impl::index() {
   settle_streams(pid_of_tid);
 }
 
+Result<> Reader::Impl::read(const std::string& name) {
+  auto known = read_facts(file, name);
+  if (!known) return tl::unexpected(known.error());
+  facts = std::move(*known);
+  index();
+  return {};
+}
+
 Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
@@ -193,10 +203,16 @@ Result<Reader> Reader::open(const std::string& path) {
   if (!map) return tl::unexpected(map.error());
   impl->map = std::move(*map);
   impl->file = FileView(impl->map.bytes());
-  auto facts = read_facts(impl->file, data);
-  if (!facts) return tl::unexpected(facts.error());
-  impl->facts = std::move(*facts);
-  impl->index();
+  if (auto done = impl->read(data); !done) return tl::unexpected(done.error());
+  return Reader(std::move(impl));
+}
+
+Result<Reader> Reader::of(std::vector<std::byte> bytes, const std::string& path) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  impl->owned = std::move(bytes);
+  impl->file = FileView(impl->owned);
+  if (auto done = impl->read(path); !done) return tl::unexpected(done.error());
   return Reader(std::move(impl));
 }
 

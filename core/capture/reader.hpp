@@ -89,6 +89,8 @@ class Reader {
  public:
   // `path`: a directory with a file `data`, or a perf.data file.
   static Result<Reader> open(const std::string& path);
+  // The bytes of a perf.data file; `path`: what they are called.
+  static Result<Reader> of(std::vector<std::byte> bytes, const std::string& path);
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;
   ~Reader();
