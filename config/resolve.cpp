@@ -23,15 +23,12 @@ void resolve_backend(ResolveContext& c, const ProgramFacts& program) {
     return c.diagnostics.unsupported(at, fmt::format("{} is a 32-bit x86 program", path), "trace a 64-bit build of it");
   if (machine != 0 && machine != kElfX86_64 && machine != kElfAArch64)
     return c.diagnostics.unsupported(at, fmt::format("{} is for another processor (ELF machine {})", path, machine),
-                                     "tracectl traces x86-64 programs");
+                                     "tracectl traces x86-64 and AArch64 programs");
   if (machine != 0 && c.out.backend != natural)
     return c.diagnostics.error(at,
                                fmt::format("backend {} cannot trace {}, which is for {}", name_of(c.out.backend), path,
                                            machine == kElfAArch64 ? "AArch64" : "x86-64"),
                                "leave backend out: the program decides it");
-  if (c.out.backend == BackendKind::coresight)
-    c.diagnostics.unsupported(at, "the coresight backend is not supported yet",
-                              "this version traces x86-64 programs with intel_pt");
 }
 
 void resolve_machine(ResolveContext& c) {
@@ -103,8 +100,9 @@ void resolve_limits(ResolveContext& c) {
 void resolve_coresight(ResolveContext& c) {
   const PlanCoresight& in = c.plan.coresight;
   CoresightConfig& out = c.out.coresight;
-  out.sink = in.sink.value_or(out.sink);
   out.source = in.source.value_or(out.source);
+  out.sink = in.sink.value_or(out.sink);
+  if (c.emulated() && out.sink == "auto") out.sink = out.source == "ete" ? "trbe0" : "tmc_etr0";
   if (in.source && *in.source != "ete" && *in.source != "etmv4")
     c.diagnostics.error(in.source.at, fmt::format("source is ete or etmv4, not \"{}\"", *in.source));
   out.configid = in.configid.value_or(out.configid);
