@@ -87,7 +87,7 @@ std::string comm_of(const OpenCapture& capture, const capture::AuxStream& stream
   const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
   uint64_t start = 0;
   if (capture.decoder != nullptr && !stream.fragments.empty())
-    start = capture.decoder->start_time(capture.reader.bytes(stream.fragments.front()));
+    start = capture.decoder->start_time(stream, capture.reader.bytes(stream.fragments.front()));
   return capture.images.comm(pid, start == 0 ? ~uint64_t{0} : start);
 }
 
@@ -109,8 +109,9 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
                        open == 0 ? "" : fmt::format(", {} of them open (no pause came)", open)));
   for (const capture::AuxStream* each : streams_in_order(reader)) {
     const auto& stream = *each;
-    const std::string who =
-        stream.cpu >= 0 && stream.tid < 0 ? fmt::format("cpu {}", stream.cpu) : fmt::format("thread {}", stream.tid);
+    const std::string who = stream.tid >= 0   ? fmt::format("thread {}", stream.tid)
+                            : stream.cpu >= 0 ? fmt::format("cpu {}", stream.cpu)
+                                              : "several cpus";
     out.line(
         fmt::format("  stream {:<4}{:<16}{:<16}{}", stream.idx, who, comm_of(capture, stream), human_size(stream.size)));
   }

@@ -22,9 +22,17 @@ struct StreamContext {
   const decode::WindowSet* windows = nullptr;
 };
 
-// Length of the instruction at the begin of `bytes`; 0 when it is none. A backend gives it,
+// Length of the x86-64 instruction at the begin of `bytes`; 0 when it is none. A backend gives it,
 // so that views agree with its decoder on where instructions begin.
 using InsnLength = std::function<uint8_t(std::span<const uint8_t> bytes, uint64_t ip)>;
+// The same of any instruction set. Arm's tell it by their first two bytes (Arm ARM, "Top level T32 encodings").
+[[nodiscard]] inline uint8_t length_of(const InsnLength& x86, std::span<const uint8_t> bytes, uint64_t ip, decode::Isa isa) {
+  constexpr size_t kLongestX86 = 15;
+  if (isa == decode::Isa::x86_64) return x86(bytes.subspan(0, bytes.size() < kLongestX86 ? bytes.size() : kLongestX86), ip);
+  const bool half = isa == decode::Isa::t32 && bytes.size() >= 2 && (bytes[1] >> 3) < 0x1d;
+  const size_t length = half ? 2 : 4;
+  return bytes.size() < length ? 0 : static_cast<uint8_t>(length);
+}
 
 // Follows the window that a stream is in; asks again only when time moves.
 class WindowCursor {

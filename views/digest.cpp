@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 
 namespace tracectl::views {
 
@@ -19,7 +18,7 @@ const Digest::Addresses& Digest::addresses_of(const decode::Stamp& stamp, const 
   for (uint32_t i = 0; i < b.insns; ++i) {
     known.push_back(ip);
     const auto code = context_.locator->code(ip, stamp.time);
-    const uint8_t size = code.empty() ? 0 : length_(code.subspan(0, std::min<size_t>(code.size(), 15)), ip);
+    const uint8_t size = code.empty() ? 0 : length_of(length_, code, ip, b.isa);
     ip = size == 0 || i + 2 == b.insns ? b.last : ip + size;
   }
   return known;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Disassembler: x86-64 instructions as text, Intel syntax (Capstone's only door).
+// Disassembler: instructions as text: x86-64 in Intel syntax, A64, A32, T32 (Capstone's only door).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+
+#include "decode/item.hpp"
 
 namespace tracectl::views {
 
@@ -14,7 +16,8 @@ class Disassembler {
   Disassembler();
   ~Disassembler();
   // "(bad)" where Capstone does not know the instruction.
-  [[nodiscard]] std::string text(std::span<const uint8_t> bytes, uint64_t ip) const;
+  [[nodiscard]] std::string text(std::span<const uint8_t> bytes, uint64_t ip,
+                                 decode::Isa isa = decode::Isa::x86_64) const;
 
  private:
   struct Impl;

@@ -99,12 +99,12 @@ void Instructions::fill(Text& text, const decode::Stamp& stamp, const decode::Bl
   for (uint32_t i = 0; i < b.insns; ++i) {
     const auto code = context_.locator->code(ip, stamp.time);
     // Where the code is gone the address of the last instruction is still known.
-    const uint8_t size = code.empty() ? 0 : length_(code.subspan(0, std::min<size_t>(code.size(), 15)), ip);
+    const uint8_t size = code.empty() ? 0 : length_of(length_, code, ip, b.isa);
     if (raw_) {
       fmt::format_to(std::back_inserter(text.lines), "{} {:x}\n", context_.tid, ip);
     } else {
       const decode::Place& place = context_.locator->at(ip, stamp.time);
-      const std::string words = size == 0 ? "(bad)" : disassembler_.text(code.subspan(0, size), ip);
+      const std::string words = size == 0 ? "(bad)" : disassembler_.text(code.subspan(0, size), ip, b.isa);
       const std::string source = decode::describe(place.line());
       if (out_.json()) {
         text.each.push_back(fmt::format(R"({{"tid":{},"address":"{:x}","symbol":{},"text":{},"line":{}}})", context_.tid, ip,

@@ -72,7 +72,7 @@ Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t t
 
 AuxFormat aux_format(const ResolvedPlan& plan) {
   const bool arm = plan.backend == BackendKind::coresight;
-  return {plan.backend, arm ? perf::kAuxFlagRaw : 0, arm};
+  return {plan.backend, arm ? perf::kAuxFormatCoresightRaw : 0, arm};
 }
 
 ThreadBuffers::ThreadBuffers(ThreadBuffers&& o) noexcept

@@ -17,7 +17,7 @@ namespace tracectl::emulated {
 // What PERF_RECORD_AUX says of a buffer, and how its trace is completed.
 struct AuxFormat {
   BackendKind backend = BackendKind::intel_pt;
-  uint64_t flags = 0;    // kAuxFlagRaw
+  uint64_t flags = 0;    // kAuxFormatCoresightRaw
   bool no_cpu = false;   // perf::kNoCpu
 };
 [[nodiscard]] AuxFormat aux_format(const ResolvedPlan& plan);
