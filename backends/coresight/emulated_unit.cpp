@@ -43,6 +43,4 @@ capture::EventSetup emulated_leader(const CoresightConfig& config, bool start_pa
   return capture::leader_event({capture::kEmulatedPmuType, config_bits(config), start_paused}, "cs_etm//u", id);
 }
 
-bool emulated_frames(const CoresightConfig& config) { return !config.sink.starts_with("trbe"); }
-
 }  // namespace tracectl::coresight

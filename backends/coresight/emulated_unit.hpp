@@ -11,7 +11,7 @@
 
 namespace tracectl::coresight {
 
-// In frames it names the stream; a trace of TRBE does not carry it.
+// A trace of TRBE does not carry it, but decoders want one.
 inline constexpr uint8_t kEmulatedTraceId = 0x10;
 
 // One unit, whichever cpu its thread is on: each thread has its own buffer. Time stamps are ns of the perf clock.
@@ -20,8 +20,5 @@ inline constexpr uint8_t kEmulatedTraceId = 0x10;
 [[nodiscard]] capture::AuxInfo emulated_info(const CoresightConfig&, bool snapshot);
 // Its AUX-area event.
 [[nodiscard]] capture::EventSetup emulated_leader(const CoresightConfig&, bool start_paused, uint64_t id);
-
-// Does trace come in the 16-byte frames of CoreSight's formatter (frames.hpp)? TRBE writes the packets alone.
-[[nodiscard]] bool emulated_frames(const CoresightConfig&);
 
 }  // namespace tracectl::coresight

@@ -17,7 +17,7 @@ using coresight::A64Kind;
 // env begins with the 16 registers of AArch32 (4 bytes each), then come x0 to x30 and sp.
 // Source: CPUARMState in QEMU's target/arm/cpu.h.
 constexpr size_t kX0 = 64;
-constexpr unsigned kLink = 30, kSp = 31;
+constexpr unsigned kFrame = 29, kLink = 30, kSp = 31;
 uint64_t reg(const void* env, unsigned r) {
   uint64_t value = 0;
   std::memcpy(&value, static_cast<const char*>(env) + kX0 + size_t{8} * r, sizeof value);
@@ -117,17 +117,23 @@ bool is_fault_signal(uint64_t signal) {
 }
 
 // The frame at sp: siginfo (128 bytes), then the ucontext: flags, link, stack, a signal mask of 128 bytes, and at a
-// multiple of 16 the mcontext: fault address, 31 registers, sp, pc. x0 to x2 are the handler's arguments.
+// multiple of 16 the mcontext. x29 points at a frame record further up that repeats the interrupted x29 and x30: a
+// function that was called has none of the kind. (x1 and x2 are set only with SA_SIGINFO.)
 // Source: arch/arm64/kernel/signal.c; asm/ucontext.h, asm/sigcontext.h.
+struct Mcontext {
+  uint64_t fault_address, x[31], sp, pc;
+};
+
 Interruption interruption(const Block* b, const void* env) {
-  constexpr uint64_t kContext = 128, kRegisters = 176, kPc = 8 + 31 * 8 + 8;
+  constexpr uint64_t kMcontext = 128 + 176;
   if ((b->flags & kHandler) == 0) return {};
-  const uint64_t signal = reg(env, 0), frame = reg(env, kSp);
-  if (signal == 0 || signal > 64 || reg(env, 1) != frame || reg(env, 2) != frame + kContext) return {};
-  uint32_t told = 0;
-  std::memcpy(&told, guest_pointer<const void>(frame), sizeof told);
-  if (g.handlers[signal].handler != b->pc || told != signal) return {};
-  return {true, is_fault_signal(signal), load64(frame + kContext + kRegisters + kPc), static_cast<unsigned>(signal)};
+  const uint64_t signal = reg(env, 0), frame = reg(env, kSp), record = reg(env, kFrame);
+  if (signal == 0 || signal > 64 || g.handlers[signal].handler != b->pc || record <= frame + kMcontext) return {};
+  Mcontext saved{};
+  uint64_t repeated[2] = {};
+  if (!read_guest(frame + kMcontext, &saved, sizeof saved) || !read_guest(record, repeated, sizeof repeated)) return {};
+  if (saved.sp <= record || repeated[0] != saved.x[kFrame] || repeated[1] != saved.x[kLink]) return {};
+  return {true, is_fault_signal(signal), saved.pc, static_cast<unsigned>(signal)};
 }
 
 // CONTEXTIDR_EL1 holds the thread's id, as with CONFIG_PID_IN_CONTEXTIDR.
