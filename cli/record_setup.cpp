@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "backends/coresight/emulated_unit.hpp"
 #include "backends/intel_pt/metadata.hpp"
 #include "core/clock.hpp"
 #include "decode/data_symbols.hpp"
@@ -67,16 +68,19 @@ Result<capture::WriterSetup> capture_setup(const LoadedPlan& loaded, const std::
   if (plan.machine == MachineKind::kernel) return kernel::capture_setup(plan, loaded.host, directory);
   capture::WriterSetup setup;
   setup.directory = directory;
-  setup.events.push_back(intel_pt::leader(plan.intel_pt, plan.start_paused, emulated::kLeaderId));
-  setup.events.push_back(intel_pt::sideband(emulated::kSidebandId));
+  const bool arm = plan.backend == BackendKind::coresight, snapshot = plan.buffer.mode == BufferMode::ring;
+  setup.events.push_back(arm ? coresight::emulated_leader(plan.coresight, plan.start_paused, emulated::kLeaderId)
+                             : intel_pt::leader(plan.intel_pt, plan.start_paused, emulated::kLeaderId));
+  setup.events.push_back(capture::sideband_event(emulated::kSidebandId));
   for (size_t i = 0; i < plan.triggers.size(); ++i)
-    setup.events.push_back(intel_pt::trigger(plan.triggers[i].name, plan.triggers[i].action, emulated::kTriggerId + i));
+    setup.events.push_back(
+        capture::trigger_event(plan.triggers[i].name, plan.triggers[i].action, emulated::kTriggerId + i));
   intel_pt::AuxInfoSetup info;
-  info.snapshot = plan.buffer.mode == BufferMode::ring;
-  setup.aux_info = intel_pt::aux_info(info);
+  info.snapshot = snapshot;
+  setup.aux_info = arm ? coresight::emulated_info(plan.coresight, snapshot) : intel_pt::aux_info(info);
   setup.trace_clock = monotonic_ns;
   setup.command_line = plan.command;
-  setup.cpuid = kCpuid;
+  if (!arm) setup.cpuid = kCpuid;
   setup.plan_text = plan.source_text;
   return setup;
 }

@@ -179,7 +179,7 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   // Killed before its plugin could report: that is the command's end, and no fault of the two.
   if (!outcome->traced && plan.machine == MachineKind::emulated && !WIFSIGNALED(outcome->wait_status))
     return fail(
-        fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", loaded.host.qemu_x86_64.path),
+        fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", qemu_for(plan.backend, loaded.host).path),
         "tracectl doctor says whether QEMU and the plugin fit together");
   say_outcome(options, plan, summary, *outcome, placements);
   if (options.fail_on_loss && summary.loss.any()) return 4;
@@ -203,13 +203,10 @@ int run_run(const RunVerbOptions& options) {
         {ErrorKind::usage, "no command to run",
          "put it behind --: tracectl run plan.toml -- ./app; --pid, --tid, --all-cpus or --cgroup trace what runs already"});
   emulated::CannotStart reason;
-  if (loaded->plan.machine == MachineKind::emulated && !emulated::can_start(loaded->plan.command, reason)) {
+  if (loaded->plan.machine == MachineKind::emulated && !emulated::can_start(loaded->plan.command, loaded->plan.backend, reason)) {
     report_error({ErrorKind::failed, reason.why, reason.hint});
     return reason.status;
   }
-  if (loaded->plan.backend != BackendKind::intel_pt)
-    return report_error(
-        {ErrorKind::unsupported, "this version of tracectl emulates Intel PT only", "trace an x86-64 program"});
   if (!options.quiet)
     fmt::print(stderr, "tracectl: {} machine: {}\n", name_of(loaded->plan.machine), loaded->plan.machine_why);
   const auto status = record(options, *loaded);

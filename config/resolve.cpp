@@ -23,15 +23,12 @@ void resolve_backend(ResolveContext& c, const ProgramFacts& program) {
     return c.diagnostics.unsupported(at, fmt::format("{} is a 32-bit x86 program", path), "trace a 64-bit build of it");
   if (machine != 0 && machine != kElfX86_64 && machine != kElfAArch64)
     return c.diagnostics.unsupported(at, fmt::format("{} is for another processor (ELF machine {})", path, machine),
-                                     "tracectl traces x86-64 programs");
+                                     "tracectl traces x86-64 and AArch64 programs");
   if (machine != 0 && c.out.backend != natural)
     return c.diagnostics.error(at,
                                fmt::format("backend {} cannot trace {}, which is for {}", name_of(c.out.backend), path,
                                            machine == kElfAArch64 ? "AArch64" : "x86-64"),
                                "leave backend out: the program decides it");
-  if (c.out.backend == BackendKind::coresight)
-    c.diagnostics.unsupported(at, "the coresight backend is not supported yet",
-                              "this version traces x86-64 programs with intel_pt");
 }
 
 void resolve_machine(ResolveContext& c) {
@@ -100,11 +97,29 @@ void resolve_limits(ResolveContext& c) {
                         "leave it out for no limit");
 }
 
+// The emulated machine plays an ETE that writes through a TRBE: packets in no frames.
+void resolve_emulated_unit(ResolveContext& c) {
+  const PlanCoresight& in = c.plan.coresight;
+  CoresightConfig& out = c.out.coresight;
+  const bool used = c.out.backend == BackendKind::coresight;
+  if (out.sink == "auto") out.sink = "trbe0";
+  if (used && out.source == "etmv4")
+    c.diagnostics.unsupported(in.source.at, "source = \"etmv4\" is not played by the emulated machine yet",
+                              "leave it out: an ETE writes the same packets");
+  if (used && !out.sink.starts_with("trbe"))
+    c.diagnostics.unsupported(in.sink.at, fmt::format("sink = \"{}\" is not played by the emulated machine yet", out.sink),
+                              "leave it out for trbe0");
+  for (const auto& [wanted, name] : {std::pair{in.cycacc.value_or(false), "cycacc"},
+                                     std::pair{in.branch_broadcast.value_or(false), "branch_broadcast"}})
+    if (used && wanted) c.note(fmt::format("{} = true has no effect on the emulated machine", name));
+  if (used) out.cycacc = out.branch_broadcast = false;
+}
+
 void resolve_coresight(ResolveContext& c) {
   const PlanCoresight& in = c.plan.coresight;
   CoresightConfig& out = c.out.coresight;
-  out.sink = in.sink.value_or(out.sink);
   out.source = in.source.value_or(out.source);
+  out.sink = in.sink.value_or(out.sink);
   if (in.source && *in.source != "ete" && *in.source != "etmv4")
     c.diagnostics.error(in.source.at, fmt::format("source is ete or etmv4, not \"{}\"", *in.source));
   out.configid = in.configid.value_or(out.configid);
@@ -113,6 +128,7 @@ void resolve_coresight(ResolveContext& c) {
   out.contextid = in.contextid.value_or(out.contextid);
   out.retstack = in.retstack.value_or(out.retstack);
   out.branch_broadcast = in.branch_broadcast.value_or(out.branch_broadcast);
+  if (c.emulated()) resolve_emulated_unit(c);
   // preset is config bits 0-3, cc_threshold config3 bits 0-11 of the cs_etm PMU.
   out.preset = static_cast<unsigned>(in.preset.value_or(0) & 15);
   out.cc_threshold = static_cast<unsigned>(in.cc_threshold.value_or(0) & 0xfff);

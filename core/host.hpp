@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/resolved_plan.hpp"
 #include "core/result.hpp"
 
 namespace tracectl {
@@ -70,9 +71,15 @@ struct HostFacts {
   AuxActionSupport aux_action = AuxActionSupport::unknown;
   std::optional<unsigned> breakpoint_slots;
   QemuFacts qemu_x86_64, qemu_aarch64;
+  std::string aarch64_sysroot;  // where dynamic AArch64 programs find their interpreter; "" when nowhere
   std::string plugin_path;   // tracectl's own QEMU plugin; "" when not installed
   std::string perf_version;  // "" when perf is not installed
 };
+
+// The QEMU that runs the programs whose trace the backend makes.
+[[nodiscard]] inline const QemuFacts& qemu_for(BackendKind backend, const HostFacts& f) {
+  return backend == BackendKind::coresight ? f.qemu_aarch64 : f.qemu_x86_64;
+}
 
 // Bytes of buffers that this user may have; nullopt: no limit. Source: perf_mmap in kernel/events/core.c.
 [[nodiscard]] inline std::optional<uint64_t> lockable_bytes(const HostFacts& f) {

@@ -139,6 +139,18 @@ void probe_emulators(HostFacts& facts) {
   facts.qemu_aarch64 = probe_qemu(for_arm ? over : "qemu-aarch64");
 }
 
+// Where the programs of another processor find their interpreter and libraries: $QEMU_LD_PREFIX, as QEMU itself
+// has it, or where Debian's cross packages (libc6-arm64-cross) put them. "/" on an AArch64 computer, or with the
+// libraries of the foreign architecture installed.
+std::string find_sysroot() {
+  constexpr const char* kInterpreter = "/lib/ld-linux-aarch64.so.1";
+  const char* chosen = std::getenv("QEMU_LD_PREFIX");
+  std::error_code ec;
+  for (const std::string& at : {std::string(chosen != nullptr ? chosen : ""), std::string(), std::string("/usr/aarch64-linux-gnu")})
+    if (std::filesystem::exists(at + kInterpreter, ec)) return at.empty() ? "/" : at;
+  return "";
+}
+
 std::string find_plugin() {
   namespace fs = std::filesystem;
   constexpr const char* kFile = "tracectl-qemu-plugin.so";
@@ -169,6 +181,7 @@ void probe_host(HostFacts& facts) {
   facts.breakpoint_slots = count_breakpoint_slots();
   facts.uprobes = try_uprobes(facts);
   probe_emulators(facts);
+  facts.aarch64_sysroot = find_sysroot();
   facts.plugin_path = find_plugin();
   if (const std::string perf = find_in_path("perf"); !perf.empty())
     facts.perf_version = version_in(output_of({perf, "--version"}));

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Writes Intel PT packets into a ring that is mapped twice in a row, so that no packet ever
-// needs to be split at the wrap. Header-only and free of allocation and exceptions: it runs
+// Writes Intel PT packets into a TraceRing. Header-only and free of allocation and exceptions: it runs
 // inside the emulated machine's plugin, once or more per executed block.
 //
 // Shape: PtWriter is plain data in memory shared with the launcher, so that whatever the
 // program's death left unflushed (TNT bits) can be completed from outside.
-// Order: `pos` is advanced behind the bytes of a whole packet; the launcher reads it only
-// once the writing process is dead, or through aux_head, which the plugin publishes.
-// Units: bytes. `pos` counts from 0 and never wraps; the ring index is pos & mask.
 // Source: Intel SDM vol. 3, chapter "Intel Processor Trace", section "Packet Definitions".
 #pragma once
 
@@ -15,16 +11,11 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/trace_ring.hpp"
+
 namespace tracectl::intel_pt {
 
-// The largest run of bytes written between two looks at `limit`.
-inline constexpr uint64_t kWriteMargin = 128;
-
-struct PtWriter {
-  uint8_t* base = nullptr;  // ring, mapped twice in a row
-  uint64_t mask = 0;        // ring size - 1
-  uint64_t pos = 0;
-  uint64_t limit = 0;    // at or beyond it the owner must look (PSB due, wakeup, full)
+struct PtWriter : TraceRing {
   uint64_t last_ip = 0;  // IP compression base
   uint64_t tnt = 1;      // pending TNT bits behind a leading 1, at most kLongTnt - 1
 };
@@ -33,7 +24,7 @@ struct PtWriter {
 inline constexpr uint8_t kOpTip = 0x0d, kOpTipPge = 0x11, kOpTipPgd = 0x01, kOpFup = 0x1d;
 
 namespace detail {
-inline uint8_t* at(const PtWriter& w) { return w.base + (w.pos & w.mask); }
+inline uint8_t* at(const PtWriter& w) { return w.at(); }
 inline void put16(uint8_t* p, uint16_t v) { std::memcpy(p, &v, 2); }
 inline void put64(uint8_t* p, uint64_t v) { std::memcpy(p, &v, 8); }
 // The bits are in the ring, in `bytes` behind the position. A program that is killed between the two

@@ -42,6 +42,9 @@ struct SampleId {
   uint64_t id = 0;
 };
 static_assert(sizeof(SampleId) == 32);
+// perf 6.1 takes an AUX record for a thread's buffer of CoreSight only where it has no cpu.
+// Source: tools/perf/util/cs-etm.c, cs_etm__queue_aux_fragment.
+inline constexpr uint32_t kNoCpu = ~0u;
 
 namespace detail {
 class RecordOut {

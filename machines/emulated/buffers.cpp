@@ -36,8 +36,9 @@ std::span<const std::byte> bytes_of(const void* p, size_t n) { return {static_ca
 }  // namespace
 
 Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t tid, uint64_t data_size, uint64_t aux_size,
-                                            bool scatter) {
+                                            bool scatter, const AuxFormat& format) {
   ThreadBuffers b;
+  b.format_ = format;
   b.fd_ = Fd(memfd_create("tracectl-aux", MFD_CLOEXEC));
   const uint64_t size = kPageSize + data_size + kStateSize + aux_size;
   if (!b.fd_ || ftruncate(b.fd_.get(), static_cast<off_t>(size)) != 0)
@@ -61,6 +62,7 @@ Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t t
   page->aux_size = aux_size;
   const uint64_t area = page->aux_offset;
   auto* state = new (static_cast<char*>(b.map_) + kPageSize + data_size) ThreadState;
+  if (format.backend == BackendKind::coresight) new (&state->etm) coresight::EtmWriter;
   if (scatter) fill_topa(*state, aux_size);
   if (!map_aux_ring(b.fd_.get(), *state, area, aux_size, static_cast<char*>(b.map_) + area))
     return fail_errno(fmt::format("mapping {} regions of trace buffer for thread {}", state->regions, tid),
@@ -68,8 +70,14 @@ Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t t
   return b;
 }
 
+AuxFormat aux_format(const ResolvedPlan& plan) {
+  const bool arm = plan.backend == BackendKind::coresight;
+  return {plan.backend, arm ? perf::kAuxFormatCoresightRaw : 0, arm};
+}
+
 ThreadBuffers::ThreadBuffers(ThreadBuffers&& o) noexcept
-    : fd_(std::move(o.fd_)),
+    : format_(o.format_),
+      fd_(std::move(o.fd_)),
       map_(std::exchange(o.map_, nullptr)),
       data_size_(o.data_size_),
       aux_size_(o.aux_size_),
@@ -104,35 +112,52 @@ void ThreadBuffers::wake() const {
   if (s.space_waits.load() != 0) syscall(SYS_futex, &s.space, FUTEX_WAKE, 1 << 30, nullptr, nullptr, 0);
 }
 
-// What was not published: trace bytes from stream position `begin`, with the pending TNT bits.
+// What was not published: trace bytes from stream position `begin`, with the pending TNT bits or atoms.
 struct ThreadBuffers::Tail {
   uint64_t begin = 0;
   std::vector<uint8_t> bytes;
 };
 
+// The bits that were collected and not written.
+struct Pending {
+  std::array<uint8_t, 256> bytes{};
+  std::ptrdiff_t size = 0;
+};
+
+template <class Writer>
+Pending flushed(Writer w, void (*flush)(Writer&)) {
+  Pending out;
+  w.base = out.bytes.data();
+  w.mask = out.bytes.size() - 1;
+  w.pos = 0;
+  flush(w);
+  out.size = static_cast<std::ptrdiff_t>(w.pos);
+  return out;
+}
+
+static Pending pending_of(const ThreadState& s, BackendKind backend) {
+  return backend == BackendKind::coresight ? flushed(s.etm, coresight::flush_atoms) : flushed(s.pt, intel_pt::flush_tnt);
+}
+
 ThreadBuffers::Tail ThreadBuffers::tail() const {
   const ThreadState& s = state();
-  const intel_pt::PtWriter now = s.pt;
+  const uint64_t end = s.ring().pos;
+  const Pending pending = pending_of(s, format_.backend);
   const auto oldest = [&] {
-    const uint64_t pos = s.pt.pos + intel_pt::kWriteMargin;
+    const uint64_t pos = s.ring().pos + kWriteMargin;
     return pos > aux_size_ ? pos - aux_size_ : 0;
   };
   // From aux_head, not from s.published: the thread may have died between the two.
   const uint64_t drained = std::max<uint64_t>(static_cast<const perf_event_mmap_page*>(map_)->aux_head, kept_);
   Tail out{std::max<uint64_t>(drained, oldest()), {}};
   const auto* aux = static_cast<const uint8_t*>(map_) + kPageSize + data_size_ + kStateSize;
-  for (uint64_t i = out.begin; i < now.pos; ++i) out.bytes.push_back(aux[i & (aux_size_ - 1)]);
+  for (uint64_t i = out.begin; i < end; ++i) out.bytes.push_back(aux[i & (aux_size_ - 1)]);
   // A thread that went on meanwhile has written over the oldest of it.
   const uint64_t gone = std::min(std::max(oldest(), out.begin) - out.begin, uint64_t{out.bytes.size()});
   out.bytes.erase(out.bytes.begin(), out.bytes.begin() + static_cast<std::ptrdiff_t>(gone));
   out.begin += gone;
-  std::array<uint8_t, 256> last{};
-  intel_pt::PtWriter w = now;
-  w.base = last.data();
-  w.mask = last.size() - 1;
-  w.pos = 0;
-  if (s.enabled != 0) intel_pt::flush_tnt(w);  // and no more: the last block was entered, not done
-  out.bytes.insert(out.bytes.end(), last.begin(), last.begin() + static_cast<std::ptrdiff_t>(w.pos));
+  // And no more: the last block was entered, not done.
+  if (s.enabled != 0) out.bytes.insert(out.bytes.end(), pending.bytes.begin(), pending.bytes.begin() + pending.size);
   return out;
 }
 
@@ -148,7 +173,8 @@ Result<> ThreadBuffers::write_tail(capture::Writer& writer, const Tail& tail, pe
   if (tail.bytes.empty()) return {};
   char record[96];
   sid.id = kLeaderId;
-  const size_t n = perf::build_aux(record, sizeof record, sid, tail.begin, tail.bytes.size(), 0);
+  if (format_.no_cpu) sid.cpu = perf::kNoCpu;
+  const size_t n = perf::build_aux(record, sizeof record, sid, tail.begin, tail.bytes.size(), format_.flags);
   if (auto r = writer.records(bytes_of(record, n)); !r) return r;
   return writer.aux(idx_, tid_, -1, tail.begin, bytes_of(tail.bytes.data(), tail.bytes.size()));
 }
@@ -167,6 +193,7 @@ Result<> ThreadBuffers::complete(capture::Writer& writer, bool keep) const {
     if (auto r = write_tail(writer, tail(), sid); !r) return r;
   char record[96];
   sid.id = kSidebandId;
+  sid.cpu = 0;
   sid.time += 1;
   const size_t n = perf::build_exit(record, sizeof record, sid, sid.pid, sid.pid, sid.tid, sid.tid);
   return writer.records(bytes_of(record, n));

@@ -6,6 +6,7 @@
 
 #include "core/capture/writer.hpp"
 #include "core/fd.hpp"
+#include "core/resolved_plan.hpp"
 #include "core/perf/record_build.hpp"
 #include "core/result.hpp"
 #include "core/session.hpp"
@@ -13,10 +14,18 @@
 
 namespace tracectl::emulated {
 
+// What PERF_RECORD_AUX says of a buffer, and how its trace is completed.
+struct AuxFormat {
+  BackendKind backend = BackendKind::intel_pt;
+  uint64_t flags = 0;    // kAuxFormatCoresightRaw
+  bool no_cpu = false;   // perf::kNoCpu
+};
+[[nodiscard]] AuxFormat aux_format(const ResolvedPlan& plan);
+
 class ThreadBuffers {
  public:
   static Result<ThreadBuffers> create(uint32_t idx, int32_t pid, int32_t tid, uint64_t data_size, uint64_t aux_size,
-                                      bool scatter = false);
+                                      bool scatter = false, const AuxFormat& format = {});
   ThreadBuffers(ThreadBuffers&&) noexcept;
   ThreadBuffers& operator=(ThreadBuffers&&) = delete;
   ~ThreadBuffers();
@@ -32,7 +41,7 @@ class ThreadBuffers {
   // Tells a waiting thread that there is space again.
   void wake() const;
   // The thread is dead and said no goodbye: what it had not published (with `keep`) and its
-  // pending TNT bits go to the capture, with their AUX and EXIT records.
+  // pending TNT bits or atoms go to the capture, with their AUX and EXIT records.
   // Both rings must have been drained.
   Result<> complete(capture::Writer& writer, bool keep) const;
   // Ring mode: writes what the ring of a thread holds that runs no traced code now (blocked, paused).
@@ -45,6 +54,7 @@ class ThreadBuffers {
   [[nodiscard]] Tail tail() const;
   Result<> write_tail(capture::Writer& writer, const Tail& tail, perf::SampleId& sid) const;
   [[nodiscard]] perf::SampleId sample_id() const;
+  AuxFormat format_;
   Fd fd_;
   void* map_ = nullptr;
   uint64_t data_size_ = 0, aux_size_ = 0;

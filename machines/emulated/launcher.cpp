@@ -20,6 +20,7 @@
 #include "machines/emulated/by_hand.hpp"
 #include "machines/emulated/program_file.hpp"
 #include "machines/emulated/server.hpp"
+#include "machines/emulated/wire.hpp"
 
 namespace tracectl::emulated {
 namespace {
@@ -76,13 +77,16 @@ std::string program_path(const std::string& command) { return find_command(comma
   _exit(126);
 }
 
-pid_t start(const HostFacts& host, const std::vector<std::string>& command, const std::string& plugin) {
+uint16_t machine_of(BackendKind backend) { return backend == BackendKind::coresight ? kElfAArch64 : kElfX86_64; }
+
+pid_t start(const HostFacts& host, BackendKind backend, const std::vector<std::string>& command, const std::string& plugin) {
   Command c{program_path(command[0]), "", command[0], {command.begin() + 1, command.end()}};
-  prepare_program(c);
-  auto arguments = qemu_arguments(host.qemu_x86_64.path, plugin, c);
+  prepare_program(c, machine_of(backend));
+  const std::string& qemu = qemu_for(backend, host).path;
+  auto arguments = qemu_arguments({qemu, plugin, sysroot_for(backend, host)}, c);
   const auto pointers = exec_pointers(arguments);
   const pid_t pid = fork();
-  if (pid == 0) become(host.qemu_x86_64.path.c_str(), pointers.data());
+  if (pid == 0) become(qemu.c_str(), pointers.data());
   return pid;
 }
 
@@ -133,7 +137,7 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const Reso
 
 }  // namespace
 
-bool can_start(const std::vector<std::string>& command, CannotStart& out) {
+bool can_start(const std::vector<std::string>& command, BackendKind backend, CannotStart& out) {
   if (command.empty()) {
     out = {static_cast<int>(ErrorKind::usage), "no command to run", "put it behind --: tracectl run plan.toml -- ./app"};
     return false;
@@ -148,16 +152,16 @@ bool can_start(const std::vector<std::string>& command, CannotStart& out) {
     out = {126, fmt::format("cannot run '{}': not an executable file", c.file), "chmod +x " + c.file};
     return false;
   }
-  const ProgramKind kind = prepare_program(c);
+  const ProgramKind kind = prepare_program(c, machine_of(backend));
   if (kind == ProgramKind::refused) {
     out = {126, fmt::format("cannot run '{}': not a program that execve takes (or its interpreter is missing)", c.file), ""};
     return false;
   }
   if (kind == ProgramKind::foreign) {
     out = {static_cast<int>(ErrorKind::unsupported),
-           fmt::format("'{}' cannot run on the emulated machine: no x86-64 ELF program that we may read, or set-user-ID",
-                       c.file),
-           "trace an x86-64 program; `tracectl doctor` lists what this machine can do"};
+           fmt::format("'{}' cannot run on the emulated machine: no {} ELF program that we may read, or set-user-ID", c.file,
+                       backend == BackendKind::coresight ? "AArch64" : "x86-64"),
+           "trace an x86-64 or AArch64 program; `tracectl doctor` lists what this machine can do"};
     return false;
   }
   return true;
@@ -165,8 +169,10 @@ bool can_start(const std::vector<std::string>& command, CannotStart& out) {
 
 Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules,
                              capture::Writer& writer, const RunOptions& options) {
-  if (host.qemu_x86_64.path.empty())
-    return fail_unsupported("the emulated machine needs QEMU user mode, and qemu-x86_64 is not in PATH",
+  const QemuFacts& qemu = qemu_for(plan.backend, host);
+  if (qemu.path.empty())
+    return fail_unsupported(fmt::format("the emulated machine needs QEMU user mode, and {} is not in PATH",
+                                        plan.backend == BackendKind::coresight ? "qemu-aarch64" : "qemu-x86_64"),
                             "apt-get install qemu-user");
   if (host.plugin_path.empty())
     return fail_unsupported("tracectl's QEMU plugin (tracectl-qemu-plugin.so) was not found",
@@ -178,8 +184,8 @@ Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, co
   if (auto r = server.open(); !r) return tl::unexpected<Error>(r.error());
   pid_t child = 0;
   pass_signals(session, child);
-  child = start(host, plan.command, server.plugin_option());
-  if (child < 0) return fail_errno("starting " + host.qemu_x86_64.path);
+  child = start(host, plan.backend, plan.command, server.plugin_option());
+  if (child < 0) return fail_errno("starting " + qemu.path);
   return record(server, session, child, plan, options, writer);
 }
 

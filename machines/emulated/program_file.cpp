@@ -18,11 +18,11 @@ bool changes_identity(const struct stat& st) {
   return ((st.st_mode & S_ISUID) != 0 && st.st_uid != geteuid()) || ((st.st_mode & S_ISGID) != 0 && st.st_gid != getegid());
 }
 
-ProgramKind kind_of_elf(const unsigned char* head, ssize_t n) {
+ProgramKind kind_of_elf(const unsigned char* head, ssize_t n, uint16_t elf_machine) {
   Elf64_Ehdr e{};
   if (n < static_cast<ssize_t>(sizeof e)) return ProgramKind::foreign;
   std::memcpy(&e, head, sizeof e);
-  const bool ours = e.e_ident[EI_CLASS] == ELFCLASS64 && e.e_ident[EI_DATA] == ELFDATA2LSB && e.e_machine == EM_X86_64;
+  const bool ours = e.e_ident[EI_CLASS] == ELFCLASS64 && e.e_ident[EI_DATA] == ELFDATA2LSB && e.e_machine == elf_machine;
   return ours && (e.e_type == ET_EXEC || e.e_type == ET_DYN) ? ProgramKind::traceable : ProgramKind::foreign;
 }
 
@@ -48,7 +48,7 @@ bool rewrite_script(Command& c, const unsigned char* head, ssize_t n) {
 
 }  // namespace
 
-ProgramKind prepare_program(Command& c) {
+ProgramKind prepare_program(Command& c, uint16_t elf_machine) {
   if (c.name.empty()) c.name = c.file;
   for (int depth = 0; depth <= kMaxScripts; ++depth) {
     struct stat st {};
@@ -60,7 +60,7 @@ ProgramKind prepare_program(Command& c) {
     unsigned char head[kScriptLine] = {};
     const ssize_t n = read(fd, head, sizeof head);
     close(fd);
-    if (n >= 4 && std::memcmp(head, ELFMAG, SELFMAG) == 0) return kind_of_elf(head, n);
+    if (n >= 4 && std::memcmp(head, ELFMAG, SELFMAG) == 0) return kind_of_elf(head, n, elf_machine);
     if (n < 3 || head[0] != '#' || head[1] != '!' || !rewrite_script(c, head, n)) return ProgramKind::refused;
   }
   return ProgramKind::refused;
@@ -75,10 +75,11 @@ std::string comm_option(const std::string& name) {
 }
 }  // namespace
 
-std::vector<std::string> qemu_arguments(const std::string& qemu, const std::string& plugin, const Command& c) {
+std::vector<std::string> qemu_arguments(const QemuStart& start, const Command& c) {
   const bool looks_like_option = !c.file.empty() && c.file[0] == '-';
-  std::vector<std::string> out = {qemu, "-plugin", plugin + ",comm=" + comm_option(c.name),
-                                  "-0", c.argv0,   looks_like_option ? "./" + c.file : c.file};
+  std::vector<std::string> out = {start.qemu, "-plugin", start.plugin + ",comm=" + comm_option(c.name)};
+  if (!start.sysroot.empty()) out.insert(out.end(), {"-L", start.sysroot});
+  out.insert(out.end(), {"-0", c.argv0, looks_like_option ? "./" + c.file : c.file});
   out.insert(out.end(), c.rest.begin(), c.rest.end());
   return out;
 }

@@ -4,6 +4,7 @@
 // Source: execve(2); fs/binfmt_script.c.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,15 +18,21 @@ struct Command {
 };
 
 enum class ProgramKind {
-  traceable,  // an x86-64 ELF program
+  traceable,  // an ELF program for the machine that our QEMU emulates
   foreign,    // can run, but not under our QEMU: other architecture, set-user-ID, unreadable
   refused,    // execve itself would fail
 };
 
-// Follows scripts; `command` is what to run then.
-ProgramKind prepare_program(Command& command);
-// The argument list of QEMU for it; `plugin` is the value of -plugin, to which comm= is added.
-std::vector<std::string> qemu_arguments(const std::string& qemu, const std::string& plugin, const Command& command);
+// Follows scripts; `command` is what to run then. `elf_machine`: EM_X86_64 or EM_AARCH64.
+ProgramKind prepare_program(Command& command, uint16_t elf_machine);
+
+// How QEMU is started.
+struct QemuStart {
+  std::string qemu, plugin;  // its path, the value of -plugin, to which comm= is added
+  std::string sysroot;       // -L: where dynamic programs for another machine find their interpreter; or empty
+};
+// The argument list of QEMU for the command.
+std::vector<std::string> qemu_arguments(const QemuStart& start, const Command& command);
 // Pointers into `strings`, null-terminated, for execve.
 std::vector<char*> exec_pointers(std::vector<std::string>& strings);
 

@@ -26,12 +26,13 @@
 #include <atomic>
 #include <cstdint>
 
+#include "backends/coresight/encoder.hpp"
 #include "backends/intel_pt/encoder.hpp"
 #include "core/filter.hpp"
 
 namespace tracectl::emulated {
 
-inline constexpr uint32_t kProtocolVersion = 4;
+inline constexpr uint32_t kProtocolVersion = 5;
 inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint64_t kStateSize = 4096;
 inline constexpr uint32_t kMaxPath = 4096;
@@ -68,17 +69,21 @@ static_assert(sizeof(SessionPage) <= kPageSize);
 // Per thread, in shared memory: what the launcher needs to complete a trace whose thread died.
 struct alignas(64) ThreadState {
   // The first cache line is what every executed block touches.
-  intel_pt::PtWriter pt;
-  uint32_t enabled = 0;            // packets are being generated (between PGE and PGD)
+  uint32_t enabled = 0;            // packets are being generated
   uint32_t watch_hits = 0;         // of the block entered last; must lie behind `enabled`
   const void* previous = nullptr;  // Block entered last; only the plugin follows it
+  // The trace unit's: which of the two, the plan says.
+  union {
+    intel_pt::PtWriter pt;
+    coresight::EtmWriter etm;
+  };
   uint32_t paused = 0;             // aux_paused
   uint32_t return_probes = 0;      // pending ones
   uint32_t idle_blocks = 0;        // entered since the last look, paused (plugin/translation.hpp)
   uint64_t last_time = 0;          // ns; times in one thread strictly ascend
-  uint64_t published = 0;          // pt.pos at the last publish
-  uint64_t last_psb = 0;           // pt.pos behind the last PSB+
-  uint64_t stamped = 0;            // time of the last TSC in front of a TIP.PGE
+  uint64_t published = 0;          // ring().pos at the last publish
+  uint64_t last_sync = 0;          // ring().pos behind the last PSB+ or A-sync
+  uint64_t stamped = 0;            // time of the last time stamp where a trace starts
   uint64_t windows = 0;            // resumes that found the event paused
   std::atomic<uint32_t> done{0};   // the thread ended; everything is published
   std::atomic<uint32_t> space{0};  // futex: bumped when the launcher gave space back
@@ -87,7 +92,7 @@ struct alignas(64) ThreadState {
   std::atomic<uint32_t> group_exit{0};      // this thread ended its process in the ordinary way
   std::atomic<uint32_t> reenable{0};        // on_full = stop: the launcher drained, trace may start again
   uint32_t stopped = 0;                     // on_full: why no trace is written while the buffer has no room
-  uint64_t overflows = 0;                   // on_full = drop: OVF packets
+  uint64_t overflows = 0;                   // on_full = drop: overflow packets
   uint64_t snapshots = 0;                   // mode = ring: times that the ring was kept
   uint32_t regions = 1;                     // of the AUX ring, each aux_size / regions bytes
   uint64_t topa[64] = {};                   // their offsets in the AUX area, in the ring's order
@@ -98,6 +103,10 @@ struct alignas(64) ThreadState {
   std::atomic<uint32_t> asked{0};  // a word for this thread; it sets it back to 0 when it has done it
   uint32_t obeyed = 0;             // the last word that it has done, or began with
   uint32_t by_hand = 0;            // 1: the trace runs for a resume by hand, in no window
+
+  ThreadState() : pt() {}
+  [[nodiscard]] TraceRing& ring() { return pt; }  // both begin with it
+  [[nodiscard]] const TraceRing& ring() const { return pt; }
 };
 inline constexpr uint32_t kReturnDepth = 32;
 static_assert(sizeof(ThreadState) <= kStateSize);
@@ -150,18 +159,23 @@ struct HelloReply {
   uint32_t trigger_count, filter_count, pool_size;
   uint32_t start_paused;
   uint32_t follow;
-  uint32_t tsc;  // TSC packets wanted
+  uint32_t elf_machine;  // of the programs that this QEMU runs
+  uint32_t time;         // time stamps wanted
   uint32_t return_compression;
+  uint32_t context_id;  // CoreSight: in its contexts
+  uint32_t restarts;    // each PERF_RECORD_AUX holds a trace of its own, from a sync on (CoreSight)
   uint32_t ring;          // mode = ring: old trace is written over, kept at a snapshot
   uint32_t keep_end;      // ring: and at the end of each thread
   uint32_t on_full;       // OnFull
   uint32_t idle_blocks;   // blocks of a pause after which they are let alone; 0: never
   uint32_t fixed_idle;    // tests: and that number stays
-  uint64_t psb_bytes;     // distance of PSBs
+  uint64_t sync_bytes;    // distance of PSBs, A-syncs
+  uint64_t aux_flags;     // of PERF_RECORD_AUX: its format
   uint64_t wakeup;        // aux_watermark, bytes
   uint64_t window_limit;  // [limits] windows; ~0: none
   char qemu[kMaxPath];    // for execve
   char plugin[kMaxPath];
+  char sysroot[kMaxPath];  // QEMU's -L; empty: none
 };
 
 enum class ThreadOrigin : uint32_t { program = 0, fork = 1, clone = 2 };

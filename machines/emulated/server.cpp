@@ -110,7 +110,7 @@ bool Server::trusted(int fd, int32_t& peer_pid) const {
   if (peer.uid == geteuid()) return true;
   char exe[PATH_MAX] = {}, qemu[PATH_MAX] = {};
   const bool known = readlink(fmt::format("/proc/{}/exe", peer.pid).c_str(), exe, sizeof exe - 1) > 0 &&
-                     realpath(host_.qemu_x86_64.path.c_str(), qemu) != nullptr;
+                     realpath(qemu_for(plan_.backend, host_).path.c_str(), qemu) != nullptr;
   return known && std::strcmp(exe, qemu) == 0;
 }
 
@@ -161,7 +161,7 @@ std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memo
   const uint64_t aux_size = aux_size_for_next();
   ThreadReply reply{next_idx_, 0, plan_.buffer.data_size, aux_size};
   auto made = ThreadBuffers::create(next_idx_, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size,
-                                    plan_.buffer.pages == BufferPages::scatter);
+                                    plan_.buffer.pages == BufferPages::scatter, aux_format(plan_));
   if (!made) reply.refused = 1;
   if (made) {
     if (aux_size < plan_.buffer.aux_size) ++smaller_buffers_;
@@ -219,7 +219,7 @@ void Server::finish_thread(uint32_t idx, bool crashed) {
   session_.remove(idx);
   const ThreadState& s = t.state();
   const bool said = s.done.load() != 0;
-  ThreadFacts facts{t.pid(), t.tid(), idx, s.pt.pos, s.windows, in_window(s), s.overflows, s.snapshots, !said};
+  ThreadFacts facts{t.pid(), t.tid(), idx, s.ring().pos, s.windows, in_window(s), s.overflows, s.snapshots, !said};
   if (s.group_exit.load() != 0) exited_.insert(t.pid());
   const auto& buffer = plan_.buffer;
   const bool keep =
@@ -248,7 +248,7 @@ bool Server::ask_snapshot() {
   if (plan_.buffer.mode != BufferMode::ring) return false;
   for (const auto& [idx, t] : threads_) {
     t->state().snapshot_asked.store(1);
-    t->state().pt.limit = 0;  // so that it looks at its next packet; it may miss this, and is then served below
+    t->state().ring().limit = 0;  // so that it looks at its next packet; it may miss this, and is then served below
   }
   snapshot_deadline_ = monotonic_ns() + kSnapshotWaitNs;
   return true;

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/elf_machine.hpp"
+#include "machines/emulated/buffers.hpp"
 #include "machines/emulated/protocol.hpp"
 
 namespace tracectl::emulated {
@@ -40,7 +42,25 @@ WireTrigger wire_trigger(const ResolvedTrigger& t) {
   return w;
 }
 
+// TRCSYNCPR as the kernel's driver sets it: an A-sync every 4096 bytes. Source: etm4_set_default_config.
+constexpr uint64_t kAsyncBytes = 4096;
+
+void set_unit(HelloReply& reply, const ResolvedPlan& plan) {
+  const bool arm = plan.backend == BackendKind::coresight;
+  reply.elf_machine = arm ? kElfAArch64 : kElfX86_64;
+  reply.time = (arm ? plan.coresight.timestamp : plan.intel_pt.tsc) ? 1 : 0;
+  reply.return_compression = (arm ? plan.coresight.retstack : !plan.intel_pt.noretcomp) ? 1 : 0;
+  reply.context_id = arm && plan.coresight.contextid ? 1 : 0;
+  reply.restarts = arm ? 1 : 0;
+  reply.aux_flags = aux_format(plan).flags;
+  reply.sync_bytes = arm ? kAsyncBytes : 1ull << (plan.intel_pt.psb_period + 11);
+}
+
 }  // namespace
+
+std::string sysroot_for(BackendKind backend, const HostFacts& host) {
+  return backend == BackendKind::coresight && host.aarch64_sysroot != "/" ? host.aarch64_sysroot : "";
+}
 
 bool can_translate_again(const QemuFacts& qemu) {
   if (qemu.major != 7 || qemu.minor != 2) return qemu.major >= 10;
@@ -70,18 +90,17 @@ std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host, std::op
   reply.pool_size = static_cast<uint32_t>(pool.size());
   reply.start_paused = plan.start_paused ? 1 : 0;
   reply.follow = plan.follow ? 1 : 0;
-  reply.tsc = plan.intel_pt.tsc ? 1 : 0;
-  reply.return_compression = plan.intel_pt.noretcomp ? 0 : 1;
+  set_unit(reply, plan);
   reply.ring = plan.buffer.mode == BufferMode::ring ? 1 : 0;
   reply.keep_end = plan.buffer.keep_end ? 1 : 0;
   reply.on_full = static_cast<uint32_t>(plan.buffer.on_full);
   reply.fixed_idle = test_idle ? 1 : 0;
-  reply.idle_blocks = test_idle.value_or(can_translate_again(host.qemu_x86_64) ? kIdleBlocks : 0);
-  reply.psb_bytes = 1ull << (plan.intel_pt.psb_period + 11);
+  reply.idle_blocks = test_idle.value_or(can_translate_again(qemu_for(plan.backend, host)) ? kIdleBlocks : 0);
   reply.wakeup = plan.buffer.wakeup;
   reply.window_limit = plan.limits.windows.value_or(~0ull);
-  copy_path(reply.qemu, host.qemu_x86_64.path);
+  copy_path(reply.qemu, qemu_for(plan.backend, host).path);
   copy_path(reply.plugin, host.plugin_path);
+  copy_path(reply.sysroot, sysroot_for(plan.backend, host));
   std::string out;
   append(out, reply);
   return out + triggers + filters + pool;

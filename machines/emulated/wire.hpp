@@ -18,6 +18,8 @@ namespace tracectl::emulated {
 // leaves a lock taken on which other threads wait for ever (mended in 10.0 and 7.2.18: "plugins/loader: fix deadlock
 // when resetting/uninstalling a plugin").
 [[nodiscard]] bool can_translate_again(const QemuFacts& qemu);
+// QEMU's -L for the programs of this backend; "" for none.
+[[nodiscard]] std::string sysroot_for(BackendKind backend, const HostFacts& host);
 [[nodiscard]] std::string module_reply(const ModuleAnswer& answer);
 
 }  // namespace tracectl::emulated

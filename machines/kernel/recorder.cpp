@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/capture/event_setups.hpp"
 #include "machines/kernel/clock.hpp"
 #include "machines/kernel/cpu_recorder.hpp"
 #include "machines/kernel/exact_recorder.hpp"
@@ -57,7 +58,7 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
   setup.events.push_back(setup_of(sideband_attr(plan, placing), fmt::format("dummy:{}", scope)));
   // Stored as perf prints them without tracing data: see intel_pt::trigger.
   for (const auto& t : plan.triggers) {
-    setup.events.push_back(intel_pt::trigger(t.name, t.action, 0));
+    setup.events.push_back(capture::trigger_event(t.name, t.action, 0));
     setup.events.back().ids.clear();
   }
   auto info = aux_info_of(host);

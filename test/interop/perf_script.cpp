@@ -32,9 +32,9 @@ bool have_perf(const TempDir& dir) {
 // A capture as a machine sets it up: leader, sideband, two triggers, two threads.
 void write_capture(const std::string& directory, bool finish) {
   cap::WriterSetup s = setup(directory);
-  s.events = {tracectl::intel_pt::leader({}, true, kLeaderId), tracectl::intel_pt::sideband(kSidebandId),
-              tracectl::intel_pt::trigger("parse begin", Action::resume, kTriggerId),
-              tracectl::intel_pt::trigger("parse end", Action::pause, kTriggerId + 1)};
+  s.events = {tracectl::intel_pt::leader({}, true, kLeaderId), tracectl::capture::sideband_event(kSidebandId),
+              tracectl::capture::trigger_event("parse begin", Action::resume, kTriggerId),
+              tracectl::capture::trigger_event("parse end", Action::pause, kTriggerId + 1)};
   s.aux_info = tracectl::intel_pt::aux_info();
   auto writer = cap::Writer::create(s);
   REQUIRE(writer);

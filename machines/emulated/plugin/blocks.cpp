@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "machines/emulated/plugin/blocks.hpp"
 
-#include "backends/intel_pt/insn.hpp"
 #include "machines/emulated/plugin/code.hpp"
 #include "machines/emulated/plugin/flow.hpp"
 #include "machines/emulated/plugin/guest_memory.hpp"
@@ -12,33 +11,7 @@
 namespace tracectl::plugin {
 namespace {
 
-using decode::BranchKind;
-
 constexpr uint64_t kPageMask = ~4095ull;
-
-Ending ending_of(BranchKind k) {
-  switch (k) {
-    case BranchKind::cond:
-      return Ending::cond;
-    case BranchKind::jump:
-      return Ending::direct;
-    case BranchKind::call:
-      return Ending::call;
-    case BranchKind::indirect_jump:
-      return Ending::indirect;
-    case BranchKind::indirect_call:
-      return Ending::indirect_call;
-    case BranchKind::ret:
-      return Ending::ret;
-    case BranchKind::syscall:
-      return Ending::syscall;
-    case BranchKind::far:
-      return Ending::far;
-    case BranchKind::none:
-      break;
-  }
-  return Ending::none;
-}
 
 // Walks the block's instructions in guest memory; adds each address to `addresses`.
 // QEMU 7.2 still lists an instruction that it gave back because it crosses the end of the
@@ -51,23 +24,20 @@ Block describe(const qemu_plugin_tb* tb, std::vector<uint64_t>& addresses) {
   uint64_t at = b.pc;
   for (size_t i = 0; i < n; ++i) {
     const uint64_t room = ((at & kPageMask) == (b.pc & kPageMask) && i > 0) ? (b.pc & kPageMask) + 4096 - at : 15;
-    const auto insn = intel_pt::decode_insn(guest_pointer<const uint8_t>(at), room < 15 ? room : 15, at);
+    const auto insn = g.guest->decode(at, room);
     if (insn.size == 0) break;
     if (i > 0 && ((at + insn.size - 1) & kPageMask) != (b.pc & kPageMask)) break;
     addresses.push_back(at);
     b.last = at;
     b.insns = static_cast<uint32_t>(i + 1);
-    b.ending = ending_of(insn.kind);
+    b.ending = insn.ending;
     b.target = insn.target;
     b.rep = insn.rep;
     at += insn.size;
     b.fall = at;
-    if (insn.kind != BranchKind::none) break;
+    if (insn.ending != Ending::none) break;
   }
-  const bool cond = b.ending == Ending::cond, near = b.ending <= Ending::cond;
-  b.bits = cond ? 1 : 0;
-  b.next[0] = !near ? kNowhere : b.ending == Ending::direct ? b.target : b.fall;
-  b.next[1] = cond ? b.target : b.next[0];
+  g.guest->plan_ends(b);
   return b;
 }
 
@@ -124,7 +94,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* tb) {
   }
   for (size_t i = 0; g.watched_accesses != 0 && i < addresses.size(); ++i)
     watch_instruction(qemu_plugin_tb_get_insn(tb, i), i + 1 < addresses.size() ? addresses[i + 1] : 0);
-  if (seen) qemu_plugin_register_vcpu_tb_exec_cb(tb, tracectl_block_entry, 0, b);
+  if (seen) qemu_plugin_register_vcpu_tb_exec_cb(tb, g.guest->block_entry, 0, b);
 }
 
 void mark_handler(uint64_t pc) {

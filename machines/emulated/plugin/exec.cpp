@@ -57,10 +57,10 @@ void replace_program(ThreadState* s, int dirfd, uint64_t path, uint64_t argv, ui
   auto arguments = guest_strings(argv);
   Command c{resolve_path(dirfd, guest_pointer<const char>(path), flags), "", arguments.empty() ? "" : arguments[0], {}};
   if (!arguments.empty()) c.rest.assign(arguments.begin() + 1, arguments.end());
-  const ProgramKind kind = c.file.empty() ? ProgramKind::refused : prepare_program(c);
+  const ProgramKind kind = c.file.empty() ? ProgramKind::refused : prepare_program(c, g.guest->elf_machine);
   if (kind == ProgramKind::foreign) g.session->untraced_execs.fetch_add(1);
   if (kind == ProgramKind::traceable) {
-    auto strings = qemu_arguments(g.config.qemu, plugin_option(s), c);
+    auto strings = qemu_arguments({g.config.qemu, plugin_option(s), g.config.sysroot}, c);
     auto environment = guest_strings(envp);
     const auto pointers_argv = exec_pointers(strings), pointers_env = exec_pointers(environment);
     leave_program(s);

@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "machines/emulated/plugin/guest.hpp"
+
 namespace tracectl::plugin {
 
 using namespace emulated;
@@ -137,11 +139,12 @@ Thread* map_thread(int fd, const ThreadReply& reply) {
   t->data_size = reply.data_size;
   t->aux_size = reply.aux_size;
   t->state = reinterpret_cast<ThreadState*>(base + kPageSize + reply.data_size);
-  t->state->pt.base = aux;
-  t->state->pt.mask = reply.aux_size - 1;
+  t->state->ring().base = aux;
+  t->state->ring().mask = reply.aux_size - 1;
   t->state->owner = t;
   t->pid = getpid();
   t->tid = gettid_now();
+  g.guest->attached(t->state, t->tid);
   return t;
 }
 
@@ -192,7 +195,7 @@ Thread* request_thread(ThreadOrigin origin, int32_t parent_pid, int32_t parent_t
 
 void release_thread(Thread* t) {
   const KeepErrno keep;
-  munmap(t->state->pt.base, 2 * t->aux_size);
+  munmap(t->state->ring().base, 2 * t->aux_size);
   munmap(t->map, t->map_size);
   delete t;
 }

@@ -4,13 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
-#include "backends/intel_pt/insn.hpp"
 #include "machines/emulated/plugin/flow.hpp"
-#include "machines/emulated/plugin/guest_memory.hpp"
 
 namespace tracectl::plugin {
 namespace {
@@ -25,7 +22,7 @@ void add(Thread* t, uint64_t address) {
 // Instructions of `p` up to (not with) `until`.
 void add_block(Thread* t, const Block* p, uint64_t until) {
   for (uint64_t at = p->pc; at < p->fall && at < until;) {
-    const auto insn = intel_pt::decode_insn(guest_pointer<const uint8_t>(at), std::min<uint64_t>(15, p->fall - at), at);
+    const auto insn = g.guest->decode(at, p->fall - at);
     if (insn.size == 0) return;
     add(t, at);
     at += insn.size;
@@ -34,7 +31,7 @@ void add_block(Thread* t, const Block* p, uint64_t until) {
 
 // How far `p` was executed, when `b` is what came next.
 uint64_t end_of(const Block* p, const Block* b, const void* env) {
-  const Interruption i = interruption(b, env);
+  const Interruption i = g.guest->interruption(b, env);
   const uint64_t to = i.delivered ? i.ip : b->pc;
   if (!i.delivered && goes_on_inside(p, b)) return b->pc;
   if (p->rep && to == p->last) return p->last;  // it goes on: its successor tells it

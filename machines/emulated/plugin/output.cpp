@@ -6,16 +6,14 @@
 #include <algorithm>
 
 #include "core/clock.hpp"
+#include "machines/emulated/plugin/guest.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
 
 namespace tracectl::plugin {
 
-using namespace intel_pt;
-
 namespace {
 
-constexpr uint8_t kBusRatio = 10;        // CBR: QEMU has no bus; any constant ratio decodes
 constexpr size_t kLargestRecord = 4608;  // an MMAP2 with the longest path
 constexpr uint64_t kWholeRing = ~0ull;
 // ThreadState::stopped
@@ -43,7 +41,7 @@ void go_dark(ThreadState* s) {
   s->paused = 1;
   s->enabled = 0;
   thread_of(s)->dead = true;
-  s->pt.limit = ~0ull;
+  s->ring().limit = ~0ull;
 }
 
 void copy_in(Thread* t, uint64_t head, const void* record, size_t size) {
@@ -104,18 +102,20 @@ namespace {
 void hand_over(ThreadState* s, uint64_t begin, uint64_t flags) {
   const Thread* t = thread_of(s);
   char record[64];
-  const auto sid = sample_id(s, emulated::kLeaderId);
-  put_record(s, record, perf::build_aux(record, sizeof record, sid, begin, s->pt.pos - begin, flags));
-  s->published = s->pt.pos;
+  auto sid = sample_id(s, emulated::kLeaderId);
+  if (g.config.restarts != 0) sid.cpu = perf::kNoCpu;
+  put_record(s, record,
+             perf::build_aux(record, sizeof record, sid, begin, s->ring().pos - begin, flags | g.config.aux_flags));
+  s->published = s->ring().pos;
   // release: pairs with AuxBuffer::readable.
-  __atomic_store_n(&t->page->aux_head, s->pt.pos, __ATOMIC_RELEASE);
+  __atomic_store_n(&t->page->aux_head, s->ring().pos, __ATOMIC_RELEASE);
   ring_doorbell();
 }
 
 // Ring mode: the newest `size` bytes; the thread waits until the launcher has them.
 void keep_newest(ThreadState* s, uint64_t size) {
   const Thread* t = thread_of(s);
-  const uint64_t pos = s->pt.pos, lost = pos + kWriteMargin > t->aux_size ? pos + kWriteMargin - t->aux_size : 0;
+  const uint64_t pos = s->ring().pos, lost = pos + kWriteMargin > t->aux_size ? pos + kWriteMargin - t->aux_size : 0;
   const uint64_t wanted = std::max(s->published, pos > size ? pos - size : 0);
   const uint64_t begin = std::max(wanted, lost);
   if (t->dead || begin >= pos) return;
@@ -123,16 +123,17 @@ void keep_newest(ThreadState* s, uint64_t size) {
   __atomic_store_n(&t->page->aux_tail, begin, __ATOMIC_RELAXED);
   ++s->snapshots;
   const bool short_of = size != kWholeRing && lost > wanted;
-  hand_over(s, begin, short_of ? perf::kAuxFlagOverwrite | perf::kAuxFlagPartial : 0);
+  // perf takes an AUX record of CoreSight with OVERWRITE to give its end, not its begin.
+  const uint64_t older_gone = g.config.restarts != 0 ? 0 : perf::kAuxFlagOverwrite;
+  hand_over(s, begin, short_of ? older_gone | perf::kAuxFlagPartial : 0);
   // acquire: pairs with AuxBuffer::consume.
   if (!wait_for_space(s, [&] { return __atomic_load_n(&t->page->aux_tail, __ATOMIC_ACQUIRE) != pos; })) go_dark(s);
 }
 
 // A decoder can start here.
 void put_sync(ThreadState* s, uint64_t ip) {
-  put_psb_plus(s->pt, next_time(s), g.config.tsc != 0, kBusRatio, ip);
-  s->calls = 0;  // returns are compressed only within one PSB period
-  s->last_psb = s->pt.pos;
+  g.guest->sync(s, ip);
+  s->last_sync = s->ring().pos;
 }
 
 // acquire: pairs with AuxBuffer::consume.
@@ -141,33 +142,18 @@ uint64_t free_end(const Thread* t) {
 }
 
 uint64_t next_look(ThreadState* s) {
-  const uint64_t psb = s->last_psb + g.config.psb_bytes;
-  if (g.config.ring != 0) return psb;
-  return std::min<uint64_t>({psb, s->published + g.config.wakeup, free_end(thread_of(s))});
-}
-
-void put_stamp(ThreadState* s) {
-  s->stamped = next_time(s);
-  if (g.config.tsc != 0) put_tsc(s->pt, s->stamped);
-}
-
-// Packets were dropped in front of `ip`: OVF, then FUP, and every compression starts over.
-void put_overflow(ThreadState* s, uint64_t ip) {
-  s->pt.tnt = 1;
-  s->calls = 0;
-  put_ovf(s->pt);
-  put_stamp(s);
-  put_full_ip(s->pt, kOpFup, ip);
-  s->overflows += 1;
+  const uint64_t sync = s->last_sync + g.config.sync_bytes;
+  if (g.config.ring != 0) return sync;
+  return std::min<uint64_t>({sync, s->published + g.config.wakeup, free_end(thread_of(s))});
 }
 
 // The buffer is full and the plan does not wait.
 void stop_full(ThreadState* s, uint64_t ip) {
   const bool drop = g.config.on_full == static_cast<uint32_t>(OnFull::drop);
-  s->pt.limit = ~0ull;
+  s->ring().limit = ~0ull;
   s->reenable.store(0);
-  if (!drop && s->enabled != 0) disable_at(s, ip);
-  if (s->pt.pos != s->published) hand_over(s, s->published, drop ? 0 : perf::kAuxFlagTruncated);
+  if (!drop && s->enabled != 0) disable_at(s, ip, Stop::interrupt);
+  if (s->ring().pos != s->published) hand_over(s, s->published, drop ? 0 : perf::kAuxFlagTruncated);
   s->enabled = 0;
   s->stopped = drop ? kDropping : kStopped;
 }
@@ -176,70 +162,79 @@ void when_full(ThreadState* s, uint64_t ip) {
   const Thread* t = thread_of(s);
   if (g.config.on_full != static_cast<uint32_t>(OnFull::wait)) return stop_full(s, ip);
   publish(s);
-  if (!wait_for_space(s, [&] { return s->pt.pos >= free_end(t); })) go_dark(s);
+  if (!wait_for_space(s, [&] { return s->ring().pos >= free_end(t); })) go_dark(s);
 }
 
 }  // namespace
 
 void publish(ThreadState* s) {
-  if (s->pt.pos == s->published || thread_of(s)->dead) return;
+  if (s->ring().pos == s->published || thread_of(s)->dead) return;
   if (g.config.ring == 0) return hand_over(s, s->published, 0);
   if (g.config.keep_end != 0) keep_newest(s, kWholeRing);
 }
 
 void snapshot(ThreadState* s, uint64_t ip, uint64_t size) {
   const bool on = s->enabled != 0;
-  s->pt.limit = ~0ull;
-  if (on) disable_at(s, ip);
+  s->ring().limit = ~0ull;
+  if (on) disable_at(s, ip, Stop::interrupt);
   keep_newest(s, size);
   if (thread_of(s)->dead) return;
   put_sync(s, 0);
   if (on) enable_at(s, ip);
-  s->pt.limit = next_look(s);
+  s->ring().limit = next_look(s);
 }
 
 bool may_go_on(ThreadState* s) {
   if (s->stopped == 0) return true;
   const Thread* t = thread_of(s);
-  if (t->dead || s->pt.pos + t->aux_size / 2 > free_end(t)) return false;
+  if (t->dead || s->ring().pos + t->aux_size / 2 > free_end(t)) return false;
   // acquire: pairs with ThreadBuffers::wake, which plays the reader's PERF_EVENT_IOC_ENABLE.
   return s->stopped == kDropping || s->reenable.load(std::memory_order_acquire) != 0;
 }
 
+// The trace up to `ip` is handed over, and another one begins there. True when that was done.
+static bool restart_due(ThreadState* s, uint64_t ip) {
+  if (g.config.restarts == 0 || g.config.ring != 0 || s->enabled == 0 || ip == 0) return false;
+  if (s->ring().pos - s->published < g.config.wakeup && s->ring().pos < free_end(thread_of(s))) return false;
+  disable_at(s, ip, Stop::interrupt);  // looks again, with the trace off
+  if (s->paused == 0 && may_go_on(s) && !thread_of(s)->dead) enable_at(s, ip);
+  return true;
+}
+
 void look(ThreadState* s, uint64_t ip) {
   if (thread_of(s)->dead) return;
-  if (s->pt.pos - s->last_psb >= g.config.psb_bytes) put_sync(s, ip);
+  if (s->ring().pos - s->last_sync >= g.config.sync_bytes) put_sync(s, ip);
   if (s->enabled != 0 && ip != 0) obey_if_asked(s, ip);
+  if (restart_due(s, ip)) return;
   if (g.config.ring != 0) {
     if (s->snapshot_asked.load(std::memory_order_relaxed) != 0 && s->snapshot_asked.exchange(0) != 0)
       return snapshot(s, ip, kWholeRing);
   } else {
-    if (s->pt.pos - s->published >= g.config.wakeup) publish(s);
-    if (s->pt.pos >= free_end(thread_of(s))) when_full(s, ip);
+    if (s->ring().pos - s->published >= g.config.wakeup) publish(s);
+    if (s->ring().pos >= free_end(thread_of(s))) when_full(s, ip);
     if (s->stopped != 0 || thread_of(s)->dead) return;
   }
-  s->pt.limit = next_look(s);
+  s->ring().limit = next_look(s);
 }
 
 void enable_at(ThreadState* s, uint64_t ip) {
   const uint32_t stopped = s->stopped;
+  const bool fresh = s->ring().pos == 0 || (g.config.restarts != 0 && s->ring().pos == s->published);
   s->stopped = 0;
   if (stopped == kDropping) {
-    put_overflow(s, ip);
+    g.guest->overflow(s, ip);
+    s->overflows += 1;
   } else {
-    if (s->pt.pos == 0 || stopped == kStopped) put_sync(s, 0);
-    put_stamp(s);
-    put_ip(s->pt, kOpTipPge, ip);
+    if (fresh || stopped == kStopped) put_sync(s, 0);
+    g.guest->start(s, ip);
   }
-  if (stopped != 0) s->pt.limit = next_look(s);
+  if (stopped != 0) s->ring().limit = next_look(s);
   s->enabled = 1;
   look_if_due(s, ip);
 }
 
-void disable_at(ThreadState* s, uint64_t ip) {
-  flush_tnt(s->pt);
-  if (ip != 0) put_ip(s->pt, kOpFup, ip);
-  put_pgd(s->pt);
+void disable_at(ThreadState* s, uint64_t ip, Stop why) {
+  g.guest->stop(s, ip, why);
   s->enabled = 0;
   look_if_due(s, 0);
 }

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "machines/emulated/plugin/guest.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/program.hpp"
 #include "machines/emulated/plugin/qemu_api.hpp"
@@ -46,6 +47,12 @@ void read_arguments(int argc, char** argv) {
     if (std::strcmp(a, "paused=1") == 0) g.paused_at_exec = true;
     if (std::strncmp(a, "hand=", 5) == 0) g.obeyed_at_exec = static_cast<uint32_t>(std::strtoul(a + 5, nullptr, 10));
   }
+}
+
+bool choose_guest(const char* qemu_target) {
+  for (const Guest* guest : {&kX86Guest, &kA64Guest})
+    if (std::strcmp(qemu_target, guest->qemu_target) == 0) g.guest = guest;
+  return g.guest != nullptr;
 }
 
 void index_triggers() {
@@ -84,9 +91,9 @@ __attribute__((constructor)) static void choose_api_version() {
 
 extern "C" __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info,
                                                                           int argc, char** argv) {
-  if (info->system_emulation || std::strcmp(info->target_name, "x86_64") != 0) return -1;
+  if (info->system_emulation || !choose_guest(info->target_name)) return -1;
   read_arguments(argc, argv);
-  if (!say_hello()) return 0;  // no launcher: the program runs as under plain QEMU
+  if (!say_hello() || g.config.elf_machine != g.guest->elf_machine) return 0;  // no launcher: the program runs as under plain QEMU
   index_triggers();
   install_fork_handlers();
   install_callbacks(id);

@@ -95,7 +95,7 @@ const char* base_name(const char* path) {
 ThreadState* start_program(const void* env) {
   g.started = true;
   GuestStart start{};
-  if (!read_guest_start(reg(env, kRsp), start)) {
+  if (!read_guest_start(g.guest->stack(env), start)) {
     g.session->unexplained.fetch_add(1);
     tls_state = dark_state();
     return tls_state;
@@ -110,7 +110,7 @@ ThreadState* start_program(const void* env) {
   if (g.exec) {
     const int64_t ret = 0;
     const uint64_t args[6] = {};
-    hit_syscall(s, 59, args, &ret);  // execve's return, which only the new program can see
+    hit_syscall(s, g.guest->execve, args, &ret);  // execve's return, which only the new program can see
   }
   return s;
 }

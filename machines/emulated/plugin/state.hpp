@@ -19,6 +19,8 @@ using emulated::SessionPage;
 using emulated::ThreadState;
 using emulated::WireTrigger;
 
+struct Guest;  // plugin/guest.hpp
+
 // How a block ends; close to decode::BranchKind. The first two have one successor.
 enum class Ending : uint8_t { none, direct, cond, call, indirect, indirect_call, ret, syscall, far };
 
@@ -37,11 +39,11 @@ inline constexpr uint64_t kNowhere = ~0ull;
 struct alignas(64) Block {
   uint64_t pc = 0;
   // Where it goes: not taken, taken; twice the same where there is one way only; nowhere (kNowhere) where
-  // more than a TNT bit tells of it.
+  // more than a TNT bit or an atom tells of it.
   uint64_t next[2] = {};
   Ending ending = Ending::none;
   uint8_t flags = 0;
-  uint8_t bits = 0;  // TNT bits for its end: 1 or 0
+  uint8_t bits = 0;  // TNT bits, atoms for its end: 1 or 0
   bool rep = false;  // the last instruction is a rep string instruction
   uint32_t insns = 0;
   uint64_t fall = 0;           // first byte behind the last instruction
@@ -52,7 +54,7 @@ struct alignas(64) Block {
 
 struct ReturnProbe {
   uint64_t address = 0;  // where the function returns to
-  uint64_t stack = 0;    // guest RSP at its entry (the return address lies there)
+  uint64_t stack = 0;    // guest's stack pointer at its entry
   uint32_t trigger = 0;
 };
 
@@ -85,6 +87,7 @@ struct Mapping {
 };
 
 struct Process {
+  const Guest* guest = nullptr;
   bool attached = false;  // the launcher answered
   bool started = false;   // the first block has run
   bool exec = false;      // this program replaced a traced one

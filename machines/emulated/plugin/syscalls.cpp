@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -130,7 +129,7 @@ void after_mprotect(ThreadState* s, const uint64_t* a, int64_t ret) {
   errno = saved;
 }
 
-// struct kernel_sigaction of x86-64: handler, flags, restorer, mask.
+// struct kernel_sigaction of x86-64 and of arm64: handler, flags, restorer, mask.
 void after_sigaction(const uint64_t* a, int64_t ret) {
   if (ret != 0 || a[0] == 0 || a[0] > 64 || a[1] == 0) return;
   const std::lock_guard lock(g.mutex);
@@ -150,31 +149,30 @@ void on_syscall(qemu_plugin_id_t, unsigned, int64_t number, uint64_t a1, uint64_
   const uint64_t args[6] = {a1, a2, a3, a4, a5, a6};
   std::memcpy(t->syscall_args, args, sizeof args);
   if (s->watch_hits != 0) hit_watches_inside(s, static_cast<const Block*>(s->previous), ~0ull);
-  if (s->enabled != 0) disable_at(s, 0);
+  if (s->enabled != 0) disable_at(s, 0, Stop::call);
   obey_if_asked(s, 0);
   if (g.any_syscall_trigger && !t->dead) hit_syscall(s, number, args, nullptr);
-  switch (number) {
-    case SYS_execve:
+  switch (const Call call = g.guest->call_of(number)) {
+    case Call::execve:
       replace_program(s, AT_FDCWD, a1, a2, a3, 0);
       break;
-    case SYS_execveat:
+    case Call::execveat:
       replace_program(s, static_cast<int>(a1), a2, a3, a4, static_cast<int>(a5));
       break;
-    case SYS_clone:
+    case Call::clone:
       if (makes_thread(a1))
         thread_comes();
       else
         finish_translation_change();
       break;
-    case SYS_fork:
-    case SYS_vfork:
+    case Call::fork:
       finish_translation_change();
       break;
-    case SYS_exit_group:
+    case Call::exit_group:
       s->group_exit.store(1);
       [[fallthrough]];
-    case SYS_exit:
-      if (number == SYS_exit) thread_goes();
+    case Call::exit:
+      if (call == Call::exit) thread_goes();
       finish_thread(s);
       break;
     default:
@@ -190,27 +188,26 @@ void on_syscall_return(qemu_plugin_id_t, unsigned, int64_t number, int64_t ret) 
   }
   const Thread* t = thread_of(s);
   obey_if_asked(s, 0);
-  switch (number) {
-    case SYS_mmap:
+  switch (g.guest->call_of(number)) {
+    case Call::mmap:
       after_mmap(s, t->syscall_args, ret);
       break;
-    case SYS_munmap:
+    case Call::munmap:
       if (ret == 0) after_munmap(t->syscall_args[0], page_round(t->syscall_args[1]));
       break;
-    case SYS_mremap:
+    case Call::mremap:
       after_mremap(t->syscall_args, ret);
       break;
-    case SYS_mprotect:
-    case SYS_pkey_mprotect:
+    case Call::mprotect:
       after_mprotect(s, t->syscall_args, ret);
       break;
-    case SYS_clone:
+    case Call::clone:
       if (ret < 0 && makes_thread(t->syscall_args[0])) thread_goes();
       break;
-    case SYS_rt_sigaction:
+    case Call::rt_sigaction:
       after_sigaction(t->syscall_args, ret);
       break;
-    case SYS_prctl:
+    case Call::prctl:
       if (t->syscall_args[0] == 15 && ret == 0) rename_thread(s, guest_pointer<const char>(t->syscall_args[1]), false);
       break;
     default:

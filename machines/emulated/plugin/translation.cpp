@@ -9,7 +9,7 @@
 
 #include "core/clock.hpp"
 #include "machines/emulated/plugin/blocks.hpp"
-#include "machines/emulated/plugin/guest_memory.hpp"
+#include "machines/emulated/plugin/guest.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/syscalls.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
@@ -67,12 +67,6 @@ void on_reset(qemu_plugin_id_t) {
   t.changing.store(0);
 }
 
-bool follows_syscall(uint64_t pc) {
-  if ((pc & 4095) < 2) return true;  // the bytes in front may not be there
-  const auto* code = guest_pointer<const uint8_t>(pc);
-  return code[-2] == 0x0f && code[-1] == 0x05;
-}
-
 // Blocks of one `rep` instruction are entered once per round. Which round is the first, only
 // the block in front of it tells.
 bool repeats_alone(const Block& b) { return b.rep && b.last == b.pc; }
@@ -96,7 +90,7 @@ bool is_of_interest(const Block& b, const std::vector<uint64_t>& addresses) {
     translate_again();
   }
   // System calls may be triggers, and need to know where they are; behind one a thread starts.
-  return site || b.ending == Ending::syscall || follows_syscall(b.pc);
+  return site || b.ending == Ending::syscall || g.guest->follows_syscall(b.pc);
 }
 
 void translate_again() {

@@ -35,22 +35,22 @@ void write_sample(ThreadState* s, uint32_t index, uint64_t ip) {
   put_record(s, record, perf::build_sample(record, sizeof record, sid, ip));
 }
 
-// A call puts its return address where an older probe's lay: that frame was left without a return.
-void drop_overlaid(ThreadState* s, Thread* t, uint64_t stack) {
-  while (!t->returns.empty() && t->returns.back().stack == stack) {
+// A call begins where an older probe's frame lay: that one was left without a return.
+void drop_overlaid(ThreadState* s, Thread* t, uint64_t stack, uint64_t address) {
+  while (!t->returns.empty() && g.guest->overlaid(t->returns.back(), stack, address)) {
     t->returns.pop_back();
     g.session->missed_returns.fetch_add(1);
   }
   s->return_probes = static_cast<uint32_t>(t->returns.size());
 }
 
-void arm_return(ThreadState* s, uint32_t index, uint64_t stack) {
+void arm_return(ThreadState* s, uint32_t index, uint64_t stack, uint64_t address) {
   Thread* t = thread_of(s);
   if (t->returns.size() >= kMaxReturns) {
     t->returns.erase(t->returns.begin());
     g.session->missed_returns.fetch_add(1);
   }
-  t->returns.push_back({load64(stack), stack, index});
+  t->returns.push_back({address, stack, index});
   s->return_probes = static_cast<uint32_t>(t->returns.size());
   see_all_blocks();
 }
@@ -89,7 +89,7 @@ void fire(ThreadState* s, uint32_t index, uint64_t ip) {
   if (!admit(thread_of(s), index)) return;
   const auto action = static_cast<Action>(g.triggers[index].action);
   if (action == Action::pause) {
-    if (s->enabled != 0) disable_at(s, ip);
+    if (s->enabled != 0) disable_at(s, ip, Stop::trigger);
     s->paused = 1;
     s->by_hand = s->idle_blocks = 0;
   }
@@ -111,7 +111,7 @@ void obey(ThreadState* s, uint64_t ip) {
   s->obeyed = word;
   if (asked == ByHand::pause) {
     if (in_window(*s)) g.session->cut_windows.fetch_add(1);
-    if (s->enabled != 0) disable_at(s, ip);
+    if (s->enabled != 0) disable_at(s, ip, Stop::trigger);
     s->paused = 1;
     s->by_hand = s->idle_blocks = 0;
   } else if (s->paused != 0) {
@@ -129,12 +129,12 @@ void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env) {
     if (it == g.sites.end()) return;
     here = it->second;
   }
-  const uint64_t stack = reg(env, kRsp);
+  const uint64_t stack = g.guest->stack(env), address = g.guest->return_address(env);
   const bool called = p != nullptr && (p->ending == Ending::call || p->ending == Ending::indirect_call);
-  if (called && s->return_probes != 0) drop_overlaid(s, thread_of(s), stack);
+  if (called && s->return_probes != 0) drop_overlaid(s, thread_of(s), stack, address);
   for (const uint32_t index : here) {
     if (g.triggers[index].kind == static_cast<uint8_t>(TriggerKind::uretprobe))
-      arm_return(s, index, stack);
+      arm_return(s, index, stack, address);
     else
       fire(s, index, ip);
   }
@@ -143,16 +143,15 @@ void hit_sites(ThreadState* s, uint64_t ip, const Block* p, const void* env) {
 void check_returns(ThreadState* s, uint64_t ip, uint64_t stack) {
   Thread* t = thread_of(s);
   auto& all = t->returns;
-  // The return popped its address (8 bytes), and with `ret imm16` its arguments too.
   size_t i = all.size();
-  while (i > 0 && !(all[i - 1].address == ip && stack > all[i - 1].stack && stack - all[i - 1].stack <= 8 + 0xffff)) --i;
+  while (i > 0 && !g.guest->returns(all[i - 1], ip, stack)) --i;
   if (i == 0) return;
   const uint64_t frame = all[i - 1].stack;
   // Probes above it were left by longjmp or an exception.
   if (i < all.size()) g.session->missed_returns.fetch_add(all.size() - i);
   all.resize(i);
   // A tail call leaves several probes on one frame; they return together, innermost first.
-  while (!all.empty() && all.back().stack == frame) {
+  while (!all.empty() && all.back().stack == frame && all.back().address == ip) {
     const uint32_t index = all.back().trigger;
     all.pop_back();
     fire(s, index, ip);

@@ -23,16 +23,20 @@ static void handle(int number, void (*handler)(int)) {
 
 static char text[100000], copy[100000];
 
-// Ordinary branches, and rep, until the timer has fired often enough.
+// Ordinary branches, and rep where there is one, until the timer has fired often enough.
 static void alarm_case(void) {
   handle(SIGALRM, on_alarm);
   const struct itimerval every = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
   setitimer(ITIMER_REAL, &every, NULL);
   while (ticks < 5) {
     for (int i = 0; i < 50; ++i) sink += i & 3 ? i : -i;
+#if defined(__x86_64__)
     void *from = text, *to = copy;
     unsigned long n = 2000;
     __asm__ volatile("rep movsb" : "+S"(from), "+D"(to), "+c"(n) : : "memory");
+#else
+    memcpy(copy, text, 2000);
+#endif
   }
   setitimer(ITIMER_REAL, &never, NULL);
   printf("alarm %d\n", ticks >= 5);
@@ -46,11 +50,15 @@ static void raise_case(void) {
   printf("raise %d\n", raised);
 }
 
-// Skips the faulting instruction: mov (%rax),%rax is 3 bytes.
+// Skips the faulting instruction: mov (%rax),%rax is 3 bytes, ldr x0,[x0] is 4.
 static void on_segv(int number, siginfo_t* info, void* context) {
   (void)number;
   (void)info;
+#if defined(__x86_64__)
   ((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP] += 3;
+#else
+  ((ucontext_t*)context)->uc_mcontext.pc += 4;
+#endif
   ++faults;
 }
 
@@ -59,7 +67,11 @@ static void segv_case(void) {
   sigaction(SIGSEGV, &action, NULL);
   for (int i = 0; i < 10; ++i) {
     void* nowhere = NULL;
+#if defined(__x86_64__)
     __asm__ volatile("nop\n\tmov (%%rax), %%rax\n\tnop" : "+a"(nowhere) : : "memory");
+#else
+    __asm__ volatile("nop\n\tldr %0, [%0]\n\tnop" : "+r"(nowhere) : : "memory");
+#endif
   }
   printf("segv %d\n", faults);
 }

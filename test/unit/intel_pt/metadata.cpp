@@ -44,17 +44,17 @@ TEST_CASE("a leader that starts paused says so in aux_action") {
 }
 
 TEST_CASE("a trigger carries its name, its id and its action") {
-  const auto event = intel_pt::trigger("parse", Action::pause, 9);
+  const auto event = capture::trigger_event("parse", Action::pause, 9);
   CHECK(event.name == "parse");
   CHECK(event.ids == std::vector<uint64_t>{9});
   CHECK(perf::aux_action(attr_of(event)) == perf::kAuxPause);
-  CHECK(perf::aux_action(attr_of(intel_pt::trigger("x", Action::resume, 9))) == perf::kAuxResume);
-  CHECK(perf::aux_action(attr_of(intel_pt::trigger("x", Action::snapshot, 9))) == 0);
+  CHECK(perf::aux_action(attr_of(capture::trigger_event("x", Action::resume, 9))) == perf::kAuxResume);
+  CHECK(perf::aux_action(attr_of(capture::trigger_event("x", Action::snapshot, 9))) == 0);
 }
 
 TEST_CASE("all events of a capture share one sample layout") {
   for (const auto& event :
-       {intel_pt::leader({}, true, 1), intel_pt::sideband(2), intel_pt::trigger("t", Action::resume, 3)}) {
+       {intel_pt::leader({}, true, 1), capture::sideband_event(2), capture::trigger_event("t", Action::resume, 3)}) {
     CHECK(attr_of(event).sample_type == perf::kSampleType);
     CHECK(attr_of(event).sample_id_all == 1);
     CHECK(attr_of(event).size == 128);

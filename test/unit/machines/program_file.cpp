@@ -62,7 +62,7 @@ TEST_CASE("An x86-64 ELF file is traceable as it is") {
   Files files;
   Command c = command(files.add("app", elf(EM_X86_64)), {"a"});
   const std::string path = c.file;
-  REQUIRE(prepare_program(c) == ProgramKind::traceable);
+  REQUIRE(prepare_program(c, EM_X86_64) == ProgramKind::traceable);
   REQUIRE(c.file == path);
   REQUIRE(c.rest == Words{"a"});
 }
@@ -70,8 +70,8 @@ TEST_CASE("An x86-64 ELF file is traceable as it is") {
 TEST_CASE("ELF files of other machines are foreign") {
   Files files;
   Command arm = command(files.add("arm", elf(EM_AARCH64))), i386 = command(files.add("i386", elf(EM_386, ELFCLASS32)));
-  REQUIRE(prepare_program(arm) == ProgramKind::foreign);
-  REQUIRE(prepare_program(i386) == ProgramKind::foreign);
+  REQUIRE(prepare_program(arm, EM_X86_64) == ProgramKind::foreign);
+  REQUIRE(prepare_program(i386, EM_X86_64) == ProgramKind::foreign);
 }
 
 TEST_CASE("A script is its interpreter with one argument and the script's path") {
@@ -79,7 +79,7 @@ TEST_CASE("A script is its interpreter with one argument and the script's path")
   const std::string app = files.add("app", elf(EM_X86_64));
   const std::string script = files.add("script", "#! " + app + "  one argument \t\nbody\n");
   Command c = command(script, {"x", "y"});
-  REQUIRE(prepare_program(c) == ProgramKind::traceable);
+  REQUIRE(prepare_program(c, EM_X86_64) == ProgramKind::traceable);
   REQUIRE(c.file == app);
   REQUIRE(c.argv0 == app);
   REQUIRE(c.rest == Words{"one argument", script, "x", "y"});
@@ -89,7 +89,7 @@ TEST_CASE("A script keeps its own name as the task's") {
   Files files;
   Command c = command(files.add("script", "#!" + files.add("app", elf(EM_X86_64)) + "\n"));
   const std::string name = c.name;
-  REQUIRE(prepare_program(c) == ProgramKind::traceable);
+  REQUIRE(prepare_program(c, EM_X86_64) == ProgramKind::traceable);
   REQUIRE(c.name == name);
 }
 
@@ -99,11 +99,11 @@ TEST_CASE("A script of a script is followed; a loop of scripts is refused") {
   const std::string inner = files.add("inner", "#!" + app + " -i\n");
   const std::string outer = files.add("outer", "#!" + inner + " -o\n");
   Command c = command(outer, {"x"});
-  REQUIRE(prepare_program(c) == ProgramKind::traceable);
+  REQUIRE(prepare_program(c, EM_X86_64) == ProgramKind::traceable);
   REQUIRE(c.file == app);
   REQUIRE(c.rest == Words{"-i", inner, "-o", outer, "x"});
   Command loop = command(files.add("loop", "#!" + inner.substr(0, inner.rfind('/')) + "/loop\n"));
-  REQUIRE(prepare_program(loop) == ProgramKind::refused);
+  REQUIRE(prepare_program(loop, EM_X86_64) == ProgramKind::refused);
 }
 
 TEST_CASE("What execve refuses is refused") {
@@ -114,14 +114,14 @@ TEST_CASE("What execve refuses is refused") {
   Command orphan = command(files.add("orphan", "#!/no/such/interpreter\n")), bare = command(files.add("bare", "#!\n"));
   for (Command* c : {&text, &empty, &mode, &none, &directory, &orphan, &bare}) {
     INFO(c->file);
-    CHECK(prepare_program(*c) == ProgramKind::refused);
+    CHECK(prepare_program(*c, EM_X86_64) == ProgramKind::refused);
   }
 }
 
 TEST_CASE("QEMU's arguments name plugin, argv[0] and file, in this order") {
   Command c = command("/bin/app", {"-x", "y"});
   c.argv0 = "app";
-  const Words words = qemu_arguments("/usr/bin/qemu", "p.so,socket=s", c);
+  const Words words = qemu_arguments({"/usr/bin/qemu", "p.so,socket=s", ""}, c);
   REQUIRE(words.size() == 8);
   REQUIRE(words[0] == "/usr/bin/qemu");
   REQUIRE(words[1] == "-plugin");
@@ -130,6 +130,6 @@ TEST_CASE("QEMU's arguments name plugin, argv[0] and file, in this order") {
 }
 
 TEST_CASE("A file that looks like an option of QEMU is given as a path") {
-  const Words words = qemu_arguments("qemu", "p", command("-static"));
+  const Words words = qemu_arguments({"qemu", "p", ""}, command("-static"));
   REQUIRE(words.back() == "./-static");
 }
