@@ -9,7 +9,6 @@
 #include <map>
 #include <sstream>
 
-#include "backends/coresight/sinks.hpp"
 #include "cli/doctor_checks.hpp"
 #include "cli/glob.hpp"
 #include "core/loaded_files.hpp"
@@ -99,15 +98,8 @@ Listing list_sinks(const HostFacts& facts, const std::string& pattern) {
     out.notes.emplace_back("no CoreSight sinks on this machine (sinks are CoreSight's; Intel PT has none to choose)");
     return out;
   }
-  const auto choice = coresight::choose_sink("auto", etm->second.sinks, etm->second.sink_files);
-  for (const auto& [name, id] : etm->second.sinks) {
-    if (!matches(pattern, name)) continue;
-    const auto kind = coresight::kind_of(name, etm->second.sink_files.at(name));
-    out.rows.push_back({name, kind ? fmt::format("{}; {} (id {})", coresight::describe(coresight::row_of(*kind)),
-                                                 coresight::row_of(*kind).limits, id)
-                                   : "of a kind that tracectl does not know (id " + id + ")"});
-  }
-  if (choice) out.notes.push_back("sink = \"auto\": " + choice->why);
+  for (const auto& [name, id] : etm->second.sinks)
+    if (matches(pattern, name)) out.rows.push_back({name, "id " + id});
   return out;
 }
 

@@ -58,7 +58,6 @@ void read_pmus(HostFacts& facts, const fs::path& root) {
     pmu.caps = files_of(it->path() / "caps");
     pmu.format = files_of(it->path() / "format");
     pmu.sinks = files_of(it->path() / "sinks");
-    for (const auto& [sink, id] : pmu.sinks) pmu.sink_files[sink] = files_of(root / "sys/bus/coresight/devices" / sink);
     pmu.nr_addr_filters = number<unsigned>(slurp(it->path() / "nr_addr_filters")).value_or(0);
     facts.pmus.emplace(pmu.name, std::move(pmu));
   }

@@ -34,11 +34,10 @@ enum class PauseTrial : uint8_t {
 
 struct PmuFacts {
   std::string name;
-  uint32_t type = 0;                                                     // perf_event_attr.type
-  std::map<std::string, std::string> caps;                               // caps/*
-  std::map<std::string, std::string> format;                             // format/*
-  std::map<std::string, std::string> sinks;                              // sinks/*: CoreSight sink name and its id (hex)
-  std::map<std::string, std::map<std::string, std::string>> sink_files;  // by sink: its files in the coresight bus
+  uint32_t type = 0;                          // perf_event_attr.type
+  std::map<std::string, std::string> caps;    // caps/*
+  std::map<std::string, std::string> format;  // format/*
+  std::map<std::string, std::string> sinks;   // sinks/*: CoreSight sink name and its id (hex)
   unsigned nr_addr_filters = 0;
   PauseTrial pause = PauseTrial::untried;
 };
