@@ -1,65 +1,76 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# Writes triggers/syscalls_x86_64.inc: the system call tracepoints of x86-64 Linux, as the
-# running kernel's tracefs describes them (root needed), with the numbers of asm/unistd_64.h.
-#   triggers/make_syscall_table.py > triggers/syscalls_x86_64.inc
+# Writes triggers/syscalls_ARCH.inc: the system call tracepoints of Linux on ARCH, as a kernel's tracefs describes
+# them (root needed), with the numbers of the kernel's headers. EVENTS: events/syscalls of a kernel for ARCH, or a copy.
+#   triggers/make_syscall_table.py x86_64 > triggers/syscalls_x86_64.inc
+#   triggers/make_syscall_table.py aarch64 EVENTS > triggers/syscalls_aarch64.inc
+# The numbers of aarch64 need g++-aarch64-linux-gnu and linux-libc-dev-arm64-cross.
 import os
 import re
+import subprocess
 import sys
 
 EVENTS = "/sys/kernel/tracing/events/syscalls"
-HEADER = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
+COMPILERS = {"x86_64": "gcc", "aarch64": "aarch64-linux-gnu-gcc"}
 # Where the kernel names the event after its entry function and users know another name.
 USER_NAMES = {"newfstat": "fstat", "newlstat": "lstat", "newstat": "stat", "newuname": "uname",
               "sendfile64": "sendfile", "umount": "umount2"}
-# Calls younger than the C library's header. Source: arch/x86/entry/syscalls/syscall_64.tbl.
-YOUNG = {"uretprobe": 335, "uprobe": 336, "cachestat": 451, "fchmodat2": 452, "futex_wake": 454, "futex_wait": 455,
+ARM_NAMES = {"arm64_personality": "personality", "fadvise64_64": "fadvise64"}
+# Calls younger than the C library's header, the same number everywhere. Source: arch/x86/entry/syscalls/syscall_64.tbl,
+# scripts/syscall.tbl.
+YOUNG = {"cachestat": 451, "fchmodat2": 452, "futex_wake": 454, "futex_wait": 455,
          "futex_requeue": 456, "statmount": 457, "listmount": 458, "lsm_get_self_attr": 459,
          "lsm_set_self_attr": 460, "lsm_list_modules": 461, "mseal": 462, "setxattrat": 463, "getxattrat": 464,
          "listxattrat": 465, "removexattrat": 466, "open_tree_attr": 467, "file_getattr": 468,
-         "file_setattr": 469}
+         "file_setattr": 469, "listns": 470}
+YOUNG_OF = {"x86_64": {"uretprobe": 335, "uprobe": 336}, "aarch64": {"map_shadow_stack": 453}}
 # Calls that a kernel may be built without, and their arguments as the manual pages have them.
 ABSENT = {
-    "init_module": (175, [("umod", "void *"), ("len", "unsigned long"), ("uargs", "const char *")]),
-    "delete_module": (176, [("name_user", "const char *"), ("flags", "unsigned int")]),
-    "finit_module": (313, [("fd", "int"), ("uargs", "const char *"), ("flags", "int")]),
+    "init_module": [("umod", "void *"), ("len", "unsigned long"), ("uargs", "const char *")],
+    "delete_module": [("name_user", "const char *"), ("flags", "unsigned int")],
+    "finit_module": [("fd", "int"), ("uargs", "const char *"), ("flags", "int")],
 }
 FIELD = re.compile(r"\tfield:(.*?)\s*\b(\w+);\toffset:\d+;\tsize:(\d+);\tsigned:(\d);")
 
 
-def numbers():
-    table = dict(YOUNG)
-    with open(HEADER, encoding="ascii") as header:
-        for line in header:
-            match = re.match(r"#define __NR_(\w+) (\d+)", line)
-            if match:
-                table[match[1]] = int(match[2])
+def numbers(arch):
+    macros = subprocess.run([COMPILERS[arch], "-dM", "-E", "-include", "asm/unistd.h", "-"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, text=True, check=True).stdout
+    defined = dict(re.findall(r"#define (__NR\w*) (\w+)", macros))
+    table = {**YOUNG, **YOUNG_OF[arch]}
+    for macro, value in defined.items():
+        value = defined.get(value, value)  # asm-generic: __NR_fstat is __NR3264_fstat
+        if macro.startswith("__NR_") and value.isdigit():
+            table[macro[len("__NR_"):]] = int(value)
     return table
 
 
-def arguments(event):
-    with open(f"{EVENTS}/sys_enter_{event}/format", encoding="ascii") as text:
+def arguments(events, event):
+    with open(f"{events}/sys_enter_{event}/format", encoding="ascii") as text:
         for line in text:
             match = FIELD.match(line)
-            if match and not match[2].startswith("common_") and match[2] != "__syscall_nr":
+            if not match or match[2].startswith("common_") or match[2] == "__syscall_nr":
+                continue
+            if not match[1].startswith("__data_loc"):  # since 6.19: the text that a pointer points to
                 yield match[2], match[1].strip(), int(match[3]), int(match[4])
 
 
-def main():
-    nr = numbers()
+def main(arch="x86_64", events=EVENTS):
+    nr = numbers(arch)
+    names = {**USER_NAMES, **(ARM_NAMES if arch == "aarch64" else {})}
     rows = []
-    for entry in os.listdir(EVENTS):
+    for entry in os.listdir(events):
         if not entry.startswith("sys_enter_"):
             continue
         event = entry[len("sys_enter_"):]
-        name = USER_NAMES.get(event, event)
+        name = names.get(event, event)
         if name not in nr:
             sys.exit(f"no number known for {event}")
-        rows.append((nr[name], event, name, list(arguments(event))))
+        rows.append((nr[name], event, name, list(arguments(events, event))))
     have = {row[1] for row in rows}
-    for event, (number, args) in ABSENT.items():
+    for event, args in ABSENT.items():
         if event not in have:
-            rows.append((number, event, event, [(n, t, 8, 0) for n, t in args]))
+            rows.append((nr[event], event, event, [(n, t, 8, 0) for n, t in args]))
     print("// SPDX-License-Identifier: MIT")
     print("// Generated by triggers/make_syscall_table.py; do not edit.")
     print("// {event, user's name, number, argument count, {{name, C type, size, signed}, ...}}")
@@ -70,4 +81,4 @@ def main():
     print("// clang-format on")
 
 
-main()
+main(*sys.argv[1:])
