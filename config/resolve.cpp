@@ -15,7 +15,9 @@ const char* pmu_of(BackendKind backend) { return backend == BackendKind::intel_p
 
 void resolve_backend(ResolveContext& c, const ProgramFacts& program) {
   const uint16_t machine = program.elf_machine;
-  const BackendKind natural = machine == kElfAArch64 ? BackendKind::coresight : BackendKind::intel_pt;
+  // What runs already has no program that we read: this computer's own.
+  const bool arm = machine == kElfAArch64 || (machine == 0 && c.host.pmus.count("cs_etm") != 0);
+  const BackendKind natural = arm ? BackendKind::coresight : BackendKind::intel_pt;
   c.out.backend = c.plan.backend.value_or(natural);
   const SourceRef& at = c.plan.backend.at;
   const std::string& path = program.interpreter.empty() ? program.path : program.interpreter;
@@ -95,46 +97,6 @@ void resolve_limits(ResolveContext& c) {
   if (limits.duration && limits.duration.value->count() == 0)
     c.diagnostics.error(limits.duration.at, "duration = 0 would end the session before it begins",
                         "leave it out for no limit");
-}
-
-// The emulated machine plays an ETE that writes through a TRBE: packets in no frames.
-void resolve_emulated_unit(ResolveContext& c) {
-  const PlanCoresight& in = c.plan.coresight;
-  CoresightConfig& out = c.out.coresight;
-  const bool used = c.out.backend == BackendKind::coresight;
-  if (out.sink == "auto") out.sink = "trbe0";
-  if (used && out.source == "etmv4")
-    c.diagnostics.unsupported(in.source.at, "source = \"etmv4\" is not played by the emulated machine yet",
-                              "leave it out: an ETE writes the same packets");
-  if (used && !out.sink.starts_with("trbe"))
-    c.diagnostics.unsupported(in.sink.at, fmt::format("sink = \"{}\" is not played by the emulated machine yet", out.sink),
-                              "leave it out for trbe0");
-  for (const auto& [wanted, name] : {std::pair{in.cycacc.value_or(false), "cycacc"},
-                                     std::pair{in.branch_broadcast.value_or(false), "branch_broadcast"}})
-    if (used && wanted) c.note(fmt::format("{} = true has no effect on the emulated machine", name));
-  if (used) out.cycacc = out.branch_broadcast = false;
-}
-
-void resolve_coresight(ResolveContext& c) {
-  const PlanCoresight& in = c.plan.coresight;
-  CoresightConfig& out = c.out.coresight;
-  out.source = in.source.value_or(out.source);
-  out.sink = in.sink.value_or(out.sink);
-  if (in.source && *in.source != "ete" && *in.source != "etmv4")
-    c.diagnostics.error(in.source.at, fmt::format("source is ete or etmv4, not \"{}\"", *in.source));
-  out.configid = in.configid.value_or(out.configid);
-  out.cycacc = in.cycacc.value_or(out.cycacc);
-  out.timestamp = in.timestamp.value_or(out.timestamp);
-  out.contextid = in.contextid.value_or(out.contextid);
-  out.retstack = in.retstack.value_or(out.retstack);
-  out.branch_broadcast = in.branch_broadcast.value_or(out.branch_broadcast);
-  if (c.emulated()) resolve_emulated_unit(c);
-  // preset is config bits 0-3, cc_threshold config3 bits 0-11 of the cs_etm PMU.
-  out.preset = static_cast<unsigned>(in.preset.value_or(0) & 15);
-  out.cc_threshold = static_cast<unsigned>(in.cc_threshold.value_or(0) & 0xfff);
-  if (in.preset && *in.preset > 15) c.diagnostics.error(in.preset.at, fmt::format("preset is 0 to 15, not {}", *in.preset));
-  if (in.cc_threshold && *in.cc_threshold > 0xfff)
-    c.diagnostics.error(in.cc_threshold.at, fmt::format("cc_threshold is 0 to 4095, not {}", *in.cc_threshold));
 }
 
 }  // namespace

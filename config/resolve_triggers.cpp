@@ -53,15 +53,16 @@ void resolve_filter(ResolveContext& c, const PlanTrigger& in, const TriggerEvent
   out->filter = std::move(*program);
 }
 
-// x86 debug registers: x takes exactly 8 = sizeof(long); data 1, 2, 4 or 8 bytes, aligned.
-// Source: perf_event_open(2), bp_len; arch/x86/kernel/hw_breakpoint.c.
+// x86 debug registers: x takes exactly 8 = sizeof(long); data 1, 2, 4 or 8 bytes, aligned. AArch64: x takes 4.
+// Source: perf_event_open(2), bp_len; arch/x86/kernel/hw_breakpoint.c, arch/arm64/kernel/hw_breakpoint.c.
 void resolve_breakpoint(ResolveContext& c, const Written& w, const PlanTrigger& in, ResolvedTrigger* out) {
   out->access = in.access.value_or(BreakAccess::execute);
-  const uint64_t len = in.len.value_or(8);
+  const unsigned code = c.out.backend == BackendKind::coresight ? 4 : 8;
+  const uint64_t len = in.len.value_or(out->access == BreakAccess::execute ? code : 8);
   out->len = static_cast<unsigned>(len);
-  if (out->access == BreakAccess::execute && len != 8)
+  if (out->access == BreakAccess::execute && len != code)
     return c.diagnostics.error(in.len.at,
-                               fmt::format("len = {}: an x breakpoint has len = 8, the kernel refuses others", len),
+                               fmt::format("len = {}: an x breakpoint has len = {}, the kernel refuses others", len, code),
                                "leave len out, or watch data with access = \"w\"");
   if (len != 1 && len != 2 && len != 4 && len != 8)
     return c.diagnostics.error(
@@ -106,7 +107,7 @@ void resolve_options(ResolveContext& c, const Written& w, const TriggerEvent& ev
 
 // Adds the trigger and gives its index; -1 when it could not be understood.
 int add_trigger(ResolveContext& c, const Written& w, Action action, const std::string& name) {
-  auto event = parse_on(*w.on);
+  auto event = parse_on(*w.on, c.out.backend);
   if (!event) {
     text_error(c, w.on, event.error());
     return -1;
@@ -142,7 +143,8 @@ struct Ends {
 };
 
 std::optional<Ends> function_ends(ResolveContext& c, const PlanWindow& in) {
-  if (const auto on = parse_on(*in.function); on && on->kind != TriggerKind::tracepoint && on->kind != TriggerKind::event) {
+  if (const auto on = parse_on(*in.function, c.out.backend);
+      on && on->kind != TriggerKind::tracepoint && on->kind != TriggerKind::event) {
     c.diagnostics.error(in.function.at, fmt::format("function = \"{}\" is an event, not a function", *in.function),
                         fmt::format("write function = \"{}\"", (*in.function).substr((*in.function).find(':') + 1)));
     return std::nullopt;
@@ -156,19 +158,19 @@ std::optional<Ends> function_ends(ResolveContext& c, const PlanWindow& in) {
 }
 
 // The event's name, a macro's name, a call: the system call that is meant.
-std::string meant_syscall(std::string name) {
+std::string meant_syscall(std::string name, BackendKind backend) {
   if (const size_t colon = name.rfind(':'); colon != std::string::npos) name.erase(0, colon + 1);
   for (const char* prefix : {"sys_enter_", "sys_exit_", "SYS_", "__NR_", "sys_"})
     if (name.rfind(prefix, 0) == 0) name.erase(0, std::string_view(prefix).size());
   name.erase(std::min(name.find('('), name.size()));
-  const SyscallInfo* info = find_syscall(name);
-  return info != nullptr ? info->name : nearest_syscall(name);
+  const SyscallInfo* info = find_syscall(name, backend);
+  return info != nullptr ? info->name : nearest_syscall(name, backend);
 }
 
 std::optional<Ends> syscall_ends(ResolveContext& c, const PlanWindow& in) {
-  const SyscallInfo* info = find_syscall(*in.syscall);
+  const SyscallInfo* info = find_syscall(*in.syscall, c.out.backend);
   if (info == nullptr) {
-    const std::string near = meant_syscall(*in.syscall);
+    const std::string near = meant_syscall(*in.syscall, c.out.backend);
     c.diagnostics.error(in.syscall.at, fmt::format("no system call \"{}\"", *in.syscall),
                         near.empty() ? "the name alone, as in man 2 syscalls: syscall = \"openat\""
                                      : fmt::format("did you mean \"{}\"?", near));

@@ -37,6 +37,10 @@ struct WriterSetup {
   std::string cpuid;                      // HEADER_CPUID: "GenuineIntel,6,85,4"
   std::string plan_text;                  // written verbatim to plan.toml; not written when empty
   bool directory_is_ours = true;
+  std::vector<std::byte> first_records;  // in front of AUXTRACE_INFO: perf wants TIME_CONV there
+  // AUX records of streams by thread (cpu = -1) lose the cpu in their trailer: perf takes a CoreSight stream's trace by the
+  // cpu that both name (tools/perf/util/cs-etm.c, cs_etm__queue_aux_fragment).
+  bool aux_without_cpu = false;
   uint64_t room_for_ids = 0;  // of each event, in the head: what is added beyond it reaches the file at finish()
   // The trace unit's clock now: AUXTRACE records carry it as reference, from which readers
   // take what a TSC packet's 56 bits lack. perf 6.1 reads 0 as "no time yet" and crashes on
@@ -58,6 +62,8 @@ class Writer {
                std::span<const std::byte> b = {});
   // One more id of event `event` (an index into WriterSetup::events): samples and records name it from now on.
   Result<> add_id(size_t event, uint64_t id);
+  // AUXTRACE_INFO anew, of the same length: what it says is sometimes known only while the trace runs.
+  Result<> set_aux_info(const AuxInfo& info);
   Result<> round();
   // Feature sections and the AUXTRACE index. Without it the file is still readable.
   Result<> finish();

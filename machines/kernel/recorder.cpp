@@ -10,7 +10,9 @@
 #include "core/capture/event_setups.hpp"
 #include "machines/kernel/clock.hpp"
 #include "machines/kernel/cpu_recorder.hpp"
+#include "machines/kernel/etm_units.hpp"
 #include "machines/kernel/exact_recorder.hpp"
+#include "machines/kernel/trace_unit.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -35,9 +37,10 @@ Result<> check_supported(const ResolvedPlan& plan) {
 
 Result<GroupPlan> group_plan(const ResolvedPlan& plan, const HostFacts& host) {
   if (auto ok = check_supported(plan); !ok) return tl::unexpected<Error>(ok.error());
-  const auto pmu = host.pmus.find("intel_pt");
+  const char* name = unit_of(plan.backend).pmu;
+  const auto pmu = host.pmus.find(name);
   if (pmu == host.pmus.end())
-    return fail_unsupported("there is no intel_pt PMU on this machine", "machine = \"emulated\" needs none");
+    return fail_unsupported(fmt::format("there is no {} PMU on this machine", name), "machine = \"emulated\" needs none");
   auto sources = find_events(plan, host);
   if (!sources) return tl::unexpected<Error>(sources.error());
   return GroupPlan{plan, host, pmu->second.type, std::move(*sources), ""};
@@ -54,18 +57,22 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
   const bool by_cpu = plan.threads == ThreadMode::per_cpu;
   Placing placing = by_cpu ? cpu_placing(plan) : Placing{};
   placing.on_exec = plan.target.kind == TargetKind::command;
-  setup.events.push_back(setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("intel_pt//{}", scope)));
+  setup.events.push_back(
+      setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("{}//{}", unit_of(plan.backend).pmu, scope)));
   setup.events.push_back(setup_of(sideband_attr(plan, placing), fmt::format("dummy:{}", scope)));
   // Stored as perf prints them without tracing data: see intel_pt::trigger.
   for (const auto& t : plan.triggers) {
     setup.events.push_back(capture::trigger_event(t.name, t.action, 0));
     setup.events.back().ids.clear();
   }
-  auto info = aux_info_of(host);
-  info.snapshot = plan.buffer.mode == BufferMode::ring;
-  info.per_cpu_buffers = by_cpu;
-  if (by_cpu) info.switches = plan.target.kind == TargetKind::cpus ? intel_pt::Switches::all : intel_pt::Switches::own;
-  setup.aux_info = intel_pt::aux_info(info);
+  auto info = unit_of(plan.backend).aux_info(plan, host);
+  if (!info) return tl::unexpected<Error>(info.error());
+  setup.aux_info = std::move(*info);
+  if (plan.backend == BackendKind::coresight) {
+    setup.first_records = time_conv_record(host.page_size);
+    const auto units = etm_units(plan, host);
+    setup.aux_without_cpu = !by_cpu && units && all_alike(*units);
+  }
   setup.trace_clock = trace_clock;
   setup.command_line = plan.command;
   setup.room_for_ids = kRoomForIds;
