@@ -58,7 +58,8 @@ Result<SnapshotDump> read_dump(const IniSection& section, const std::string& dir
   const auto offset = number_of(section, "offset", 0, file);
   for (const auto* number : {&address, &length, &offset})
     if (!*number) return tl::unexpected<Error>(number->error());
-  if (*offset >= size) return fail(fmt::format("{}: [{}]: its offset is behind the end of {}", file, section.name, out.file));
+  if (*offset >= size)
+    return fail(fmt::format("{}: [{}]: its offset is behind the end of {}", file, section.name, out.file));
   out.address = *address;
   out.offset = *offset;
   out.length = *length == 0 ? size - *offset : std::min<uint64_t>(*length, size - *offset);
@@ -93,8 +94,7 @@ Result<> read_buffers(const std::vector<IniSection>& ini, const std::string& dir
     names = comma == std::string_view::npos ? "" : names.substr(comma + 1);
     if (name.empty()) continue;
     const IniSection* section = section_of(ini, name);
-    if (section == nullptr || section->text("file").empty())
-      return fail(fmt::format("{}: no [{}] with a file", file, name));
+    if (section == nullptr || section->text("file").empty()) return fail(fmt::format("{}: no [{}] with a file", file, name));
     const std::string data = (fs::path(directory) / section->text("file")).lexically_normal().string();
     std::error_code error;
     if (!fs::is_regular_file(data, error)) return fail(fmt::format("{}: [{}]: cannot read {}", file, name, data));

@@ -162,8 +162,8 @@ struct HelloReply {
   uint32_t elf_machine;  // of the programs that this QEMU runs
   uint32_t time;         // time stamps wanted
   uint32_t return_compression;
-  uint32_t context_id;  // CoreSight: in its contexts
-  uint32_t restarts;    // each PERF_RECORD_AUX holds a trace of its own, from a sync on (CoreSight)
+  uint32_t context_id;    // CoreSight: in its contexts
+  uint32_t restarts;      // each PERF_RECORD_AUX holds a trace of its own, from a sync on (CoreSight)
   uint32_t ring;          // mode = ring: old trace is written over, kept at a snapshot
   uint32_t keep_end;      // ring: and at the end of each thread
   uint32_t on_full;       // OnFull
