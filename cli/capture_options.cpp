@@ -141,7 +141,9 @@ Result<> decode_marked(decode::Decoder& decoder, const StreamVisit& visit, const
 }  // namespace
 
 void add_capture(CLI::App& verb, CaptureOptions& options) {
-  verb.add_option("CAPTURE", options.path, "a capture directory, a perf.data file with trace, or a CoreSight snapshot directory")->capture_default_str();
+  verb.add_option("CAPTURE", options.path,
+                  "a capture directory, a perf.data file with trace, or a CoreSight snapshot directory")
+      ->capture_default_str();
 }
 
 void add_thread_and_window(CLI::App& verb, CaptureOptions& options) {

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-
 namespace tracectl::views {
 
 const Digest::Addresses& Digest::addresses_of(const decode::Stamp& stamp, const decode::Block& b) {

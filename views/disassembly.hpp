@@ -16,8 +16,7 @@ class Disassembler {
   Disassembler();
   ~Disassembler();
   // "(bad)" where Capstone does not know the instruction.
-  [[nodiscard]] std::string text(std::span<const uint8_t> bytes, uint64_t ip,
-                                 decode::Isa isa = decode::Isa::x86_64) const;
+  [[nodiscard]] std::string text(std::span<const uint8_t> bytes, uint64_t ip, decode::Isa isa = decode::Isa::x86_64) const;
 
  private:
   struct Impl;

@@ -34,7 +34,8 @@ std::optional<Architecture> architecture_of(std::string_view type) {
 // Registers by where they go. Those that decoding cannot do without come first.
 Result<> read_registers(const SnapshotDevice& device, TraceUnit& unit) {
   using Row = std::pair<const char*, uint64_t TraceUnit::*>;
-  static constexpr Row k3[] = {{"ETMCR", &TraceUnit::config}, {"ETMIDR", &TraceUnit::etmidr}, {"ETMCCER", &TraceUnit::etmccer}};
+  static constexpr Row k3[] = {
+      {"ETMCR", &TraceUnit::config}, {"ETMIDR", &TraceUnit::etmidr}, {"ETMCCER", &TraceUnit::etmccer}};
   static constexpr Row k4[] = {{"TRCCONFIGR", &TraceUnit::config},
                                {"TRCIDR0", &TraceUnit::idr0},
                                {"TRCIDR1", &TraceUnit::idr1},
@@ -152,9 +153,9 @@ Result<> add_buffer(const capture::SnapshotBuffer& buffer, uint32_t idx, const s
   else if (buffer.format == "dstream_coresight")
     out.add_trace(idx, nobody, false, frames_between_syncs(file->bytes()));
   else
-    return fail_unsupported(fmt::format("cannot read the trace buffer {}: its format '{}' is not known", buffer.name,
-                                        buffer.format),
-                            "known are source_data, coresight and dstream_coresight");
+    return fail_unsupported(
+        fmt::format("cannot read the trace buffer {}: its format '{}' is not known", buffer.name, buffer.format),
+        "known are source_data, coresight and dstream_coresight");
   return {};
 }
 

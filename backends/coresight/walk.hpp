@@ -26,8 +26,8 @@ class Walk final : public TreeClient {
        decode::ThreadTurns* threads, decode::ItemSink& sink);
   bool on_element(const Element&) override;
   uint32_t read(uint64_t address, std::span<uint8_t> out) override;
-  // The piece is over. `trace`: what it was.
-  void finish(std::span<const std::byte> trace);
+  // The piece is over. `trace`: what it was. `synced`: there was a synchronization packet in it.
+  void finish(std::span<const std::byte> trace, bool synced);
 
  private:
   void on_range(const Element& e);
@@ -52,8 +52,8 @@ class Walk final : public TreeClient {
   decode::Stamp stamp_, held_stamp_;
   decode::Block held_;
   bool holding_ = false, go_ = true;
-  bool tracing_ = false;                    // something was traced since the last start
-  bool fresh_ = true;                       // no code was read since the last start
+  bool tracing_ = false;                      // something was traced since the last start
+  bool fresh_ = true;                         // no code was read since the last start
   std::optional<decode::Event::Kind> start_;  // to be told with the next instruction
   std::optional<uint64_t> exception_;         // came behind what was traced; where from
   bool synced_ = false;                       // had any element but of waiting

@@ -58,7 +58,8 @@ Result<SnapshotDump> read_dump(const IniSection& section, const std::string& dir
   const auto offset = number_of(section, "offset", 0, file);
   for (const auto* number : {&address, &length, &offset})
     if (!*number) return tl::unexpected<Error>(number->error());
-  if (*offset >= size) return fail(fmt::format("{}: [{}]: its offset is behind the end of {}", file, section.name, out.file));
+  if (*offset >= size)
+    return fail(fmt::format("{}: [{}]: its offset is behind the end of {}", file, section.name, out.file));
   out.address = *address;
   out.offset = *offset;
   out.length = *length == 0 ? size - *offset : std::min<uint64_t>(*length, size - *offset);
@@ -86,15 +87,15 @@ Result<SnapshotDevice> read_device(const std::string& directory, const std::stri
 Result<> read_buffers(const std::vector<IniSection>& ini, const std::string& directory, const std::string& file,
                       Snapshot& out) {
   const IniSection* list = section_of(ini, "trace_buffers");
-  std::string_view names = list == nullptr || list->find("buffers") == nullptr ? "" : list->find("buffers")->value;
+  const std::string all = list == nullptr ? "" : list->text("buffers");
+  std::string_view names = all;
   while (!names.empty()) {
     const size_t comma = names.find(',');
     const auto name = trimmed(names.substr(0, comma));
     names = comma == std::string_view::npos ? "" : names.substr(comma + 1);
     if (name.empty()) continue;
     const IniSection* section = section_of(ini, name);
-    if (section == nullptr || section->text("file").empty())
-      return fail(fmt::format("{}: no [{}] with a file", file, name));
+    if (section == nullptr || section->text("file").empty()) return fail(fmt::format("{}: no [{}] with a file", file, name));
     const std::string data = (fs::path(directory) / section->text("file")).lexically_normal().string();
     std::error_code error;
     if (!fs::is_regular_file(data, error)) return fail(fmt::format("{}: [{}]: cannot read {}", file, name, data));

@@ -40,9 +40,9 @@ struct IniSection {
 [[nodiscard]] std::optional<uint64_t> parse_number(std::string_view text);
 
 struct SnapshotDump {
-  std::string file;                            // absolute
+  std::string file;                              // absolute
   uint64_t address = 0, length = 0, offset = 0;  // bytes; length: never 0, within the file
-  std::string space;                           // "": any
+  std::string space;                             // "": any
 };
 
 struct SnapshotDevice {
