@@ -95,8 +95,8 @@ Result<bool> show_packets(OpenCapture& capture, StreamVisit& visit, views::Out& 
                            views::quoted(p.name), views::quoted(p.payload)));
       return out.ok();
     }
-    out.line(
-        fmt::format("{} {:016x}  {:<{}}{}", visit.context.tid, p.offset, p.name, p.payload.empty() ? 0 : 11, p.payload));
+    const size_t width = p.payload.empty() ? 0 : std::max<size_t>(11, p.name.size() + 1);
+    out.line(fmt::format("{} {:016x}  {:<{}}{}", visit.context.tid, p.offset, p.name, width, p.payload));
     return out.ok();
   });
   if (!done) return tl::unexpected(done.error());

@@ -63,8 +63,9 @@ class CsDecoder final : public decode::Decoder {
     const bool names = stream.tid < 0 && threads_ != nullptr;
     Walk walk(facts_.clock ? &*facts_.clock : nullptr, code_, stream.cpu, piece.time, turns, names ? threads_ : nullptr,
               sink);
-    if (*tree != nullptr) (*tree)->feed(piece.trace, walk);
-    walk.finish(piece.trace);
+    // Without any unit there is nothing that could be decoded: a snapshot of other sources only.
+    const bool synced = *tree != nullptr ? (*tree)->feed(piece.trace, walk) : facts_.info.units.empty();
+    walk.finish(piece.trace, synced);
     return {};
   }
 

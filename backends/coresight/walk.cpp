@@ -175,12 +175,12 @@ uint32_t Walk::read(uint64_t address, std::span<uint8_t> out) {
   return code_.read(address, out);
 }
 
-void Walk::finish(std::span<const std::byte> trace) {
+void Walk::finish(std::span<const std::byte> trace, bool synced) {
   stamp_.offset = trace.size();
   stop_tracing();
   // Padding: zeros, or ETE's Ignore packet.
   const auto pads = [](std::byte b) { return b == std::byte{0} || b == std::byte{0x70}; };
-  if (!synced_ && go_ && !std::all_of(trace.begin(), trace.end(), pads)) {
+  if (!synced_ && !synced && go_ && !std::all_of(trace.begin(), trace.end(), pads)) {
     stamp_.offset = 0;
     go_ =
         sink_.on_loss(stamp_, {LossKind::undecodable, 0, trace.size(), "no synchronization packet: nothing to start from"});

@@ -26,8 +26,8 @@ class Walk final : public TreeClient {
        decode::ThreadTurns* threads, decode::ItemSink& sink);
   bool on_element(const Element&) override;
   uint32_t read(uint64_t address, std::span<uint8_t> out) override;
-  // The piece is over. `trace`: what it was.
-  void finish(std::span<const std::byte> trace);
+  // The piece is over. `trace`: what it was. `synced`: there was a synchronization packet in it.
+  void finish(std::span<const std::byte> trace, bool synced);
 
  private:
   void on_range(const Element& e);

@@ -87,7 +87,8 @@ Result<SnapshotDevice> read_device(const std::string& directory, const std::stri
 Result<> read_buffers(const std::vector<IniSection>& ini, const std::string& directory, const std::string& file,
                       Snapshot& out) {
   const IniSection* list = section_of(ini, "trace_buffers");
-  std::string_view names = list == nullptr || list->find("buffers") == nullptr ? "" : list->find("buffers")->value;
+  const std::string all = list == nullptr ? "" : list->text("buffers");
+  std::string_view names = all;
   while (!names.empty()) {
     const size_t comma = names.find(',');
     const auto name = trimmed(names.substr(0, comma));

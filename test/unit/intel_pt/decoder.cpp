@@ -302,7 +302,8 @@ TEST_CASE("a sink that has enough stops the decoder") {
   Log log;
   log.stop_after = 3;
   const ImageTimeline images = test_image();
-  REQUIRE(intel_pt::make_decoder(emulated_info(), "")->decode({}, t.bytes(), std::vector<Turn>{{0, 0, 1, 1, &images}}, log));
+  REQUIRE(
+      intel_pt::make_decoder(emulated_info(), "")->decode({}, {t.bytes()}, std::vector<Turn>{{0, 0, 1, 1, &images}}, log));
   CHECK(log.blocks.size() == 3);
 }
 
