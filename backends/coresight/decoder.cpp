@@ -64,8 +64,8 @@ class CsDecoder final : public decode::Decoder {
     Walk walk(facts_.clock ? &*facts_.clock : nullptr, code_, stream.cpu, piece.time, turns, names ? threads_ : nullptr,
               sink);
     // Without any unit there is nothing that could be decoded: a snapshot of other sources only.
-    const bool synced = *tree != nullptr ? (*tree)->feed(piece.trace, walk) : facts_.info.units.empty();
-    walk.finish(piece.trace, synced);
+    if (*tree != nullptr) (*tree)->feed(piece.trace, walk);
+    walk.finish(piece.trace, facts_.info.units.empty() || (walk.silent() && has_packet(stream, piece.trace)));
     return {};
   }
 
@@ -101,6 +101,17 @@ class CsDecoder final : public decode::Decoder {
       if (unit.trace_id != 0 && asked && std::none_of(out.begin(), out.end(), same)) out.push_back(unit);
     }
     return out;
+  }
+
+  // A piece may have packets, a synchronization packet first, and nothing that is told.
+  [[nodiscard]] bool has_packet(const capture::AuxStream& stream, std::span<const std::byte> trace) {
+    bool found = false;
+    (void)packets(stream, trace, [&found](const decode::PacketText& packet) {
+      // I_NOT_SYNC, NOTSYNC: what stands in front of the first one.
+      found = packet.name.find("NOT") == std::string::npos && packet.name != "error";
+      return !found;
+    });
+    return found;
   }
 
   // nullptr: no unit's trace can be in it.

@@ -189,12 +189,6 @@ class Handle {
   uint64_t base_ = 0;  // of the part that is fed
 };
 
-// What the library has counted since the tree was made; not every protocol counts.
-struct Counts {
-  uint64_t bad = 0;                  // packets
-  uint64_t bytes = 0, unsynced = 0;  // unsynced: in front of a synchronization packet
-};
-
 }  // namespace
 
 struct Tree::Impl {
@@ -213,7 +207,7 @@ struct Tree::Impl {
     return go ? OCSD_RESP_CONT : OCSD_RESP_WAIT;
   }
   ocsd_datapath_resp_t on(ocsd_trc_index_t index, const ocsd_generic_trace_elem& e);
-  [[nodiscard]] Counts counts() const;
+  [[nodiscard]] uint64_t bad_packets() const;  // since it was made; not every protocol counts
   static bool set_flow(Element& out, const ocsd_generic_trace_elem& e);
   bool set_state(Element& out, const ocsd_generic_trace_elem& e) const;
 
@@ -296,14 +290,12 @@ ocsd_datapath_resp_t Tree::Impl::on(ocsd_trc_index_t index, const ocsd_generic_t
   return send(out);
 }
 
-Counts Tree::Impl::counts() const {
-  Counts sum;
+uint64_t Tree::Impl::bad_packets() const {
+  uint64_t sum = 0;
   for (const uint8_t id : ids) {
     ocsd_decode_stats_t* stats = nullptr;
-    if (ocsd_dt_get_decode_stats(handle.get(), id, &stats) != OCSD_OK || stats == nullptr) continue;
-    sum.bad += uint64_t{stats->bad_header_errs} + stats->bad_sequence_errs;
-    sum.bytes += stats->channel_total;
-    sum.unsynced += stats->channel_unsynced;
+    if (ocsd_dt_get_decode_stats(handle.get(), id, &stats) == OCSD_OK && stats != nullptr)
+      sum += uint64_t{stats->bad_header_errs} + stats->bad_sequence_errs;
   }
   return sum;
 }
@@ -331,11 +323,11 @@ Result<Tree> Tree::create(std::span<const TraceUnit> units, bool frames) {
   return Tree(std::move(impl));
 }
 
-bool Tree::feed(std::span<const std::byte> trace, TreeClient& client) {
+void Tree::feed(std::span<const std::byte> trace, TreeClient& client) {
   impl_->client = &client;
   impl_->go = true;
   impl_->damage = 0;
-  const Counts before = impl_->counts();
+  const uint64_t before = impl_->bad_packets();
   const auto lose = [this](uint64_t from, uint64_t to, std::string words) {
     Element out;
     out.kind = Element::Kind::error;
@@ -345,11 +337,9 @@ bool Tree::feed(std::span<const std::byte> trace, TreeClient& client) {
   };
   impl_->handle.feed(trace, impl_->go, lose);
   // What it counted but said nothing of.
-  const Counts after = impl_->counts();
-  const uint64_t bad = after.bad - before.bad;
+  const uint64_t bad = impl_->bad_packets() - before;
   if (impl_->go && bad > impl_->damage)
     lose(trace.size(), trace.size(), fmt::format("{} more bad packets", bad - impl_->damage));
-  return after.bytes - before.bytes > after.unsynced - before.unsynced;
 }
 
 namespace {

@@ -64,8 +64,8 @@ class Tree {
   Tree(Tree&&) noexcept;
   Tree& operator=(Tree&&) noexcept;
   ~Tree();
-  // One piece of trace, from a reset to its end. True when it has a synchronization packet, as far as OpenCSD counts.
-  bool feed(std::span<const std::byte> trace, TreeClient& client);
+  // One piece of trace, from a reset to its end.
+  void feed(std::span<const std::byte> trace, TreeClient& client);
 
  private:
   struct Impl;

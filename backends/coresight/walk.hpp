@@ -26,8 +26,10 @@ class Walk final : public TreeClient {
        decode::ThreadTurns* threads, decode::ItemSink& sink);
   bool on_element(const Element&) override;
   uint32_t read(uint64_t address, std::span<uint8_t> out) override;
-  // The piece is over. `trace`: what it was. `synced`: there was a synchronization packet in it.
+  // The piece is over. `trace`: what it was. `synced`: it has a synchronization packet.
   void finish(std::span<const std::byte> trace, bool synced);
+  // No element came that tells of one.
+  [[nodiscard]] bool silent() const { return !synced_; }
 
  private:
   void on_range(const Element& e);
