@@ -73,8 +73,7 @@ Result<capture::WriterSetup> capture_setup(const LoadedPlan& loaded, const std::
                              : intel_pt::leader(plan.intel_pt, plan.start_paused, emulated::kLeaderId));
   setup.events.push_back(capture::sideband_event(emulated::kSidebandId));
   for (size_t i = 0; i < plan.triggers.size(); ++i)
-    setup.events.push_back(
-        capture::trigger_event(plan.triggers[i].name, plan.triggers[i].action, emulated::kTriggerId + i));
+    setup.events.push_back(capture::trigger_event(plan.triggers[i].name, plan.triggers[i].action, emulated::kTriggerId + i));
   intel_pt::AuxInfoSetup info;
   info.snapshot = snapshot;
   setup.aux_info = arm ? coresight::emulated_info(plan.coresight, snapshot) : intel_pt::aux_info(info);

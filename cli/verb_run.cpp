@@ -178,9 +178,9 @@ Result<int> record(const RunVerbOptions& options, const LoadedPlan& loaded) {
   if (auto r = finish_capture(*writer, summary, finished); !r) return tl::unexpected<Error>(r.error());
   // Killed before its plugin could report: that is the command's end, and no fault of the two.
   if (!outcome->traced && plan.machine == MachineKind::emulated && !WIFSIGNALED(outcome->wait_status))
-    return fail(
-        fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced", qemu_for(plan.backend, loaded.host).path),
-        "tracectl doctor says whether QEMU and the plugin fit together");
+    return fail(fmt::format("{} ran, but tracectl's plugin never reported: nothing was traced",
+                            qemu_for(plan.backend, loaded.host).path),
+                "tracectl doctor says whether QEMU and the plugin fit together");
   say_outcome(options, plan, summary, *outcome, placements);
   if (options.fail_on_loss && summary.loss.any()) return 4;
   return status_of(*outcome);
@@ -203,7 +203,8 @@ int run_run(const RunVerbOptions& options) {
         {ErrorKind::usage, "no command to run",
          "put it behind --: tracectl run plan.toml -- ./app; --pid, --tid, --all-cpus or --cgroup trace what runs already"});
   emulated::CannotStart reason;
-  if (loaded->plan.machine == MachineKind::emulated && !emulated::can_start(loaded->plan.command, loaded->plan.backend, reason)) {
+  if (loaded->plan.machine == MachineKind::emulated &&
+      !emulated::can_start(loaded->plan.command, loaded->plan.backend, reason)) {
     report_error({ErrorKind::failed, reason.why, reason.hint});
     return reason.status;
   }

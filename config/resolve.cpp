@@ -109,8 +109,8 @@ void resolve_emulated_unit(ResolveContext& c) {
   if (used && !out.sink.starts_with("trbe"))
     c.diagnostics.unsupported(in.sink.at, fmt::format("sink = \"{}\" is not played by the emulated machine yet", out.sink),
                               "leave it out for trbe0");
-  for (const auto& [wanted, name] : {std::pair{in.cycacc.value_or(false), "cycacc"},
-                                     std::pair{in.branch_broadcast.value_or(false), "branch_broadcast"}})
+  for (const auto& [wanted, name] :
+       {std::pair{in.cycacc.value_or(false), "cycacc"}, std::pair{in.branch_broadcast.value_or(false), "branch_broadcast"}})
     if (used && wanted) c.note(fmt::format("{} = true has no effect on the emulated machine", name));
   if (used) out.cycacc = out.branch_broadcast = false;
 }

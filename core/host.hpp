@@ -71,8 +71,8 @@ struct HostFacts {
   std::optional<unsigned> breakpoint_slots;
   QemuFacts qemu_x86_64, qemu_aarch64;
   std::string aarch64_sysroot;  // where dynamic AArch64 programs find their interpreter; "" when nowhere
-  std::string plugin_path;   // tracectl's own QEMU plugin; "" when not installed
-  std::string perf_version;  // "" when perf is not installed
+  std::string plugin_path;      // tracectl's own QEMU plugin; "" when not installed
+  std::string perf_version;     // "" when perf is not installed
 };
 
 // The QEMU that runs the programs whose trace the backend makes.

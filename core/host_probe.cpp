@@ -146,7 +146,8 @@ std::string find_sysroot() {
   constexpr const char* kInterpreter = "/lib/ld-linux-aarch64.so.1";
   const char* chosen = std::getenv("QEMU_LD_PREFIX");
   std::error_code ec;
-  for (const std::string& at : {std::string(chosen != nullptr ? chosen : ""), std::string(), std::string("/usr/aarch64-linux-gnu")})
+  for (const std::string& at :
+       {std::string(chosen != nullptr ? chosen : ""), std::string(), std::string("/usr/aarch64-linux-gnu")})
     if (std::filesystem::exists(at + kInterpreter, ec)) return at.empty() ? "/" : at;
   return "";
 }

@@ -48,9 +48,9 @@ inline A64Kind a64_register_branch(uint32_t word) {
     return ip + static_cast<uint64_t>(detail::a64_offset(word, shift, bits));
   };
   if ((word & 0x7c000000) == 0x14000000) return {word >> 31 != 0 ? A64Kind::call : A64Kind::jump, to(0, 26)};  // B, BL
-  if ((word & 0xff000000) == 0x54000000) return {A64Kind::cond, to(5, 19)};                                   // B.cond, BC.cond
-  if ((word & 0x7e000000) == 0x34000000) return {A64Kind::cond, to(5, 19)};                                   // CBZ, CBNZ
-  if ((word & 0x7e000000) == 0x36000000) return {A64Kind::cond, to(5, 14)};                                   // TBZ, TBNZ
+  if ((word & 0xff000000) == 0x54000000) return {A64Kind::cond, to(5, 19)};              // B.cond, BC.cond
+  if ((word & 0x7e000000) == 0x34000000) return {A64Kind::cond, to(5, 19)};              // CBZ, CBNZ
+  if ((word & 0x7e000000) == 0x36000000) return {A64Kind::cond, to(5, 14)};              // TBZ, TBNZ
   if ((word & 0xfe1f0000) == 0xd61f0000) return {detail::a64_register_branch(word), 0};  // BR, BLR, RET, ERET, with PAuth
   if ((word & 0xfffff0ff) == 0xd50330df) return {A64Kind::isb, ip + kA64Size};
   if ((word & 0xffe0001f) == 0xd4000001) return {A64Kind::svc, 0};

@@ -6,8 +6,8 @@
 
 #include "core/capture/writer.hpp"
 #include "core/fd.hpp"
-#include "core/resolved_plan.hpp"
 #include "core/perf/record_build.hpp"
+#include "core/resolved_plan.hpp"
 #include "core/result.hpp"
 #include "core/session.hpp"
 #include "machines/emulated/protocol.hpp"
@@ -17,8 +17,8 @@ namespace tracectl::emulated {
 // What PERF_RECORD_AUX says of a buffer, and how its trace is completed.
 struct AuxFormat {
   BackendKind backend = BackendKind::intel_pt;
-  uint64_t flags = 0;    // kAuxFormatCoresightRaw
-  bool no_cpu = false;   // perf::kNoCpu
+  uint64_t flags = 0;   // kAuxFormatCoresightRaw
+  bool no_cpu = false;  // perf::kNoCpu
 };
 [[nodiscard]] AuxFormat aux_format(const ResolvedPlan& plan);
 

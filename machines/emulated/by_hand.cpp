@@ -26,7 +26,7 @@ uint64_t Server::ask_again() {
     ThreadState& s = t->state();
     if (s.asked.load() == 0 || s.done.load() != 0) continue;
     ++waiting;
-    s.ring().limit = 0;               // traced: it looks at its next packet
+    s.ring().limit = 0;           // traced: it looks at its next packet
     s.idle_blocks = kAlmostIdle;  // paused: at its next block
   }
   return waiting;

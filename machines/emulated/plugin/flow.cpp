@@ -60,7 +60,8 @@ void enter_slowly(ThreadState* s, const Block* p, const Block* b, const void* en
   }
   if (s->watch_hits != 0) hit_watches_behind(s, signal.delivered ? signal.ip : b->pc);
   t->rep_again = inside || (p != nullptr && p->rep && b->pc == p->last);
-  if (s->return_probes != 0 && p != nullptr && !inside && p->ending == Ending::ret) check_returns(s, b->pc, g.guest->stack(env));
+  if (s->return_probes != 0 && p != nullptr && !inside && p->ending == Ending::ret)
+    check_returns(s, b->pc, g.guest->stack(env));
   if ((b->flags & kSiteAtStart) != 0 && !t->rep_again) hit_sites(s, b->pc, p, env);
   if ((b->flags & kNoFile) != 0 && s->paused == 0) learn_code(s, b);
   obey_if_asked(s, b->pc);

@@ -144,8 +144,25 @@ void attached(ThreadState* s, int32_t tid) {
 
 }  // namespace
 
-const Guest kA64Guest = {"aarch64",       EM_AARCH64, 221,      tracectl_a64_block_entry, decode, plan_ends, follows_syscall, call_of,
-                         stack,           return_address, returns,  overlaid,                 interruption, settle_a64,
-                         unexplained_a64, attached,   sync_etm, start_etm,                stop_etm,   overflow_etm};
+const Guest kA64Guest = {"aarch64",
+                         EM_AARCH64,
+                         221,
+                         tracectl_a64_block_entry,
+                         decode,
+                         plan_ends,
+                         follows_syscall,
+                         call_of,
+                         stack,
+                         return_address,
+                         returns,
+                         overlaid,
+                         interruption,
+                         settle_a64,
+                         unexplained_a64,
+                         attached,
+                         sync_etm,
+                         start_etm,
+                         stop_etm,
+                         overflow_etm};
 
 }  // namespace tracectl::plugin

@@ -125,8 +125,25 @@ void attached(ThreadState*, int32_t) {}
 
 }  // namespace
 
-const Guest kX86Guest = {"x86_64",       EM_X86_64, 59,       tracectl_block_entry, decode, plan_ends, follows_syscall, call_of,
-                         stack,          return_address, returns,  overlaid,             interruption, settle_x86,
-                         unexplained_x86, attached,  sync_pt,  start_pt,             stop_pt,    overflow_pt};
+const Guest kX86Guest = {"x86_64",
+                         EM_X86_64,
+                         59,
+                         tracectl_block_entry,
+                         decode,
+                         plan_ends,
+                         follows_syscall,
+                         call_of,
+                         stack,
+                         return_address,
+                         returns,
+                         overlaid,
+                         interruption,
+                         settle_x86,
+                         unexplained_x86,
+                         attached,
+                         sync_pt,
+                         start_pt,
+                         stop_pt,
+                         overflow_pt};
 
 }  // namespace tracectl::plugin

@@ -93,7 +93,8 @@ extern "C" __attribute__((visibility("default"))) int qemu_plugin_install(qemu_p
                                                                           int argc, char** argv) {
   if (info->system_emulation || !choose_guest(info->target_name)) return -1;
   read_arguments(argc, argv);
-  if (!say_hello() || g.config.elf_machine != g.guest->elf_machine) return 0;  // no launcher: the program runs as under plain QEMU
+  if (!say_hello() || g.config.elf_machine != g.guest->elf_machine)
+    return 0;  // no launcher: the program runs as under plain QEMU
   index_triggers();
   install_fork_handlers();
   install_callbacks(id);
