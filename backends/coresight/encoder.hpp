@@ -55,16 +55,12 @@ inline void put_address(EtmWriter& w, uint64_t a) {
     *p = static_cast<uint8_t>(0x90 | i);
     return detail::push_address(w, a, 1);
   }
-  if (change >> 9 == 0) {
+  if (change >> 17 == 0) {  // A[8:2], and A[16:9] where it differs
+    const bool longer = change >> 9 != 0;
     p[0] = 0x95;
-    p[1] = static_cast<uint8_t>((a >> 2) & 0x7f);
-    return detail::push_address(w, a, 2);
-  }
-  if (change >> 17 == 0) {
-    p[0] = 0x95;
-    p[1] = static_cast<uint8_t>(0x80 | ((a >> 2) & 0x7f));
+    p[1] = static_cast<uint8_t>((longer ? 0x80 : 0) | ((a >> 2) & 0x7f));
     p[2] = static_cast<uint8_t>(a >> 9);
-    return detail::push_address(w, a, 3);
+    return detail::push_address(w, a, longer ? 3 : 2);
   }
   const bool narrow = change >> 32 == 0;
   p[0] = narrow ? 0x9a : 0x9d;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What launcher and plugin share besides their messages (messages.hpp): the session page and
+// What launcher and plugin share: the messages on the session's socket, the session page and
 // the layout of a thread's buffers. Both sides are built from this file; kProtocolVersion
 // tells a plugin of another build apart.
 //
@@ -21,19 +21,17 @@
 // Source: include/uapi/linux/perf_event.h; unix(7), memfd_create(2), futex(2).
 #pragma once
 
-#include <sys/mman.h>
-
 #include <atomic>
 #include <cstdint>
 
-#include "backends/coresight/encoder.hpp"
-#include "backends/intel_pt/encoder.hpp"
+#include "core/filter.hpp"
+#include "machines/emulated/thread_state.hpp"
 
 namespace tracectl::emulated {
 
 inline constexpr uint32_t kProtocolVersion = 5;
 inline constexpr uint64_t kPageSize = 4096;
-inline constexpr uint64_t kStateSize = 4096;
+inline constexpr uint32_t kMaxPath = 4096;
 
 // Ids of the events in the capture; a trigger's is kTriggerId + its index.
 inline constexpr uint64_t kLeaderId = 1, kSidebandId = 2, kTriggerId = 16;
@@ -64,65 +62,111 @@ struct SessionPage {
 };
 static_assert(sizeof(SessionPage) <= kPageSize);
 
-// Per thread, in shared memory: what the launcher needs to complete a trace whose thread died.
-struct alignas(64) ThreadState {
-  // The first cache line is what every executed block touches.
-  uint32_t enabled = 0;            // packets are being generated
-  uint32_t watch_hits = 0;         // of the block entered last; must lie behind `enabled`
-  const void* previous = nullptr;  // Block entered last; only the plugin follows it
-  // The trace unit's: which of the two, the plan says.
-  union {
-    intel_pt::PtWriter pt;
-    coresight::EtmWriter etm;
-  };
-  uint32_t paused = 0;             // aux_paused
-  uint32_t return_probes = 0;      // pending ones
-  uint32_t idle_blocks = 0;        // entered since the last look, paused (plugin/translation.hpp)
-  uint64_t last_time = 0;          // ns; times in one thread strictly ascend
-  uint64_t published = 0;          // ring().pos at the last publish
-  uint64_t last_sync = 0;          // ring().pos behind the last PSB+ or A-sync
-  uint64_t stamped = 0;            // time of the last time stamp where a trace starts
-  uint64_t windows = 0;            // resumes that found the event paused
-  std::atomic<uint32_t> done{0};   // the thread ended; everything is published
-  std::atomic<uint32_t> space{0};  // futex: bumped when the launcher gave space back
-  std::atomic<uint32_t> space_waits{0};
-  std::atomic<uint32_t> snapshot_asked{0};  // somebody wants the ring's content; who sets it back to 0 keeps it
-  std::atomic<uint32_t> group_exit{0};      // this thread ended its process in the ordinary way
-  std::atomic<uint32_t> reenable{0};        // on_full = stop: the launcher drained, trace may start again
-  uint32_t stopped = 0;                     // on_full: why no trace is written while the buffer has no room
-  uint64_t overflows = 0;                   // on_full = drop: overflow packets
-  uint64_t snapshots = 0;                   // mode = ring: times that the ring was kept
-  uint32_t regions = 1;                     // of the AUX ring, each aux_size / regions bytes
-  uint64_t topa[64] = {};                   // their offsets in the AUX area, in the ring's order
-  uint32_t calls = 0;                       // return compression: entries in `returns`, at most kReturnDepth
-  uint32_t calls_top = 0;
-  void* owner = nullptr;  // Thread; only the plugin follows it
-  uint64_t returns[32] = {};
-  std::atomic<uint32_t> asked{0};  // a word for this thread; it sets it back to 0 when it has done it
-  uint32_t obeyed = 0;             // the last word that it has done, or began with
-  uint32_t by_hand = 0;            // 1: the trace runs for a resume by hand, in no window
+enum class Request : uint32_t { hello = 1, thread = 2, module = 3, code = 4 };
 
-  ThreadState() : pt() {}
-  [[nodiscard]] TraceRing& ring() { return pt; }  // both begin with it
-  [[nodiscard]] const TraceRing& ring() const { return pt; }
+struct RequestHeader {
+  Request what;
+  uint32_t version;
+  int32_t pid, tid;
 };
-inline constexpr uint32_t kReturnDepth = 32;
-static_assert(sizeof(ThreadState) <= kStateSize);
 
-[[nodiscard]] inline bool in_window(const ThreadState& s) { return s.windows != 0 && s.paused == 0 && s.by_hand == 0; }
+// hello → HelloReply, triggers, filter ops and texts; the session page as descriptor.
+struct HelloRequest {
+  RequestHeader h;
+  uint32_t exec;  // 1: this program replaced a traced one
+};
 
-// Maps the AUX ring once at `to` (aux_size bytes of address space), region by region.
-[[nodiscard]] inline bool map_aux_ring(int fd, const ThreadState& s, uint64_t area, uint64_t aux_size, char* to) {
-  const uint64_t size = aux_size / s.regions;
-  for (uint32_t i = 0; i < s.regions; ++i)
-    if (mmap(to + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-             static_cast<off_t>(area + s.topa[i])) == MAP_FAILED)
-      return false;
-  return true;
-}
+struct WireTrigger {
+  uint8_t kind;    // TriggerKind
+  uint8_t action;  // Action
+  uint8_t syscall_exit;
+  uint8_t raw_syscall;  // raw_syscalls:*: every call
+  int32_t syscall_nr;
+  uint64_t address;  // form address, else 0
+  uint64_t limit;    // ~0: none
+  uint64_t period;
+  uint64_t snapshot_size;               // do = snapshot: bytes
+  uint32_t filter_first, filter_count;  // into the filter ops of the reply
+  uint32_t pool_offset;                 // of this trigger's texts
+  uint8_t access;                       // BreakAccess
+  uint8_t len;                          // bytes that a watchpoint watches
+  uint16_t reserved;
+};
+
+struct HelloReply {
+  uint32_t version;
+  uint32_t trigger_count, filter_count, pool_size;
+  uint32_t start_paused;
+  uint32_t follow;
+  uint32_t elf_machine;  // of the programs that this QEMU runs
+  uint32_t time;         // time stamps wanted
+  uint32_t return_compression;
+  uint32_t context_id;    // CoreSight: in its contexts
+  uint32_t restarts;      // each PERF_RECORD_AUX holds a trace of its own, from a sync on (CoreSight)
+  uint32_t ring;          // mode = ring: old trace is written over, kept at a snapshot
+  uint32_t keep_end;      // ring: and at the end of each thread
+  uint32_t on_full;       // OnFull
+  uint32_t idle_blocks;   // blocks of a pause after which they are let alone; 0: never
+  uint32_t fixed_idle;    // tests: and that number stays
+  uint64_t sync_bytes;    // distance of PSBs, A-syncs
+  uint64_t aux_flags;     // of PERF_RECORD_AUX: its format
+  uint64_t wakeup;        // aux_watermark, bytes
+  uint64_t window_limit;  // [limits] windows; ~0: none
+  char qemu[kMaxPath];    // for execve
+  char plugin[kMaxPath];
+  char sysroot[kMaxPath];  // QEMU's -L; empty: none
+};
+
+enum class ThreadOrigin : uint32_t { program = 0, fork = 1, clone = 2 };
+
+struct ThreadRequest {
+  RequestHeader h;
+  ThreadOrigin origin;
+  int32_t parent_pid, parent_tid;
+};
+
+// thread → ThreadReply and the thread's memfd.
+struct ThreadReply {
+  uint32_t idx;
+  uint32_t refused;  // 1: no buffer to be had
+  uint64_t data_size, aux_size;
+};
+
+// module → ModuleReply, then `count` WireSites.
+struct ModuleRequest {
+  RequestHeader h;
+  char path[kMaxPath];
+};
+
+struct WireSite {
+  uint32_t trigger;
+  uint32_t data;  // 1: TriggerSite::data
+  uint64_t file_offset;
+};
+
+struct ModuleReply {
+  uint32_t count;
+  uint32_t build_id_size;
+  uint8_t build_id[20];
+  uint32_t reserved;
+  uint64_t code_offset;  // ModuleAnswer
+};
+
+// code → CodeReply and the image file: `size` bytes at `offset` of it are the process's own, to
+// be mapped and filled with code that lies in no file (docs/design/code-without-a-file.md).
+struct CodeRequest {
+  RequestHeader h;
+};
+
+struct CodeReply {
+  uint64_t offset, size;
+  char path[kMaxPath];  // as MMAP2 records name it
+};
 
 // A page of code in the image file: the page, and what an instruction that begins in it has
 // behind it (15 bytes at most), so that a decoder finds each instruction in one piece.
 inline constexpr uint64_t kCodeSlack = 16, kCodeSlot = kPageSize + kCodeSlack;
+
+inline constexpr uint32_t kMaxMessage = 128 * 1024;
 
 }  // namespace tracectl::emulated

@@ -15,7 +15,6 @@
 #include "machines/emulated/buffers.hpp"
 #include "machines/emulated/code_images.hpp"
 #include "machines/emulated/launcher.hpp"
-#include "machines/emulated/messages.hpp"
 
 namespace tracectl::emulated {
 

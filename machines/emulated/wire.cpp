@@ -7,7 +7,7 @@
 
 #include "core/elf_machine.hpp"
 #include "machines/emulated/buffers.hpp"
-#include "machines/emulated/messages.hpp"
+#include "machines/emulated/protocol.hpp"
 
 namespace tracectl::emulated {
 namespace {

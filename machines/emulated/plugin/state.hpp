@@ -11,7 +11,7 @@
 
 #include "core/perf/uapi.hpp"
 #include "core/resolved_plan.hpp"
-#include "machines/emulated/messages.hpp"
+#include "machines/emulated/protocol.hpp"
 
 namespace tracectl::plugin {
 
