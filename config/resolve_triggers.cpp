@@ -106,7 +106,7 @@ void resolve_options(ResolveContext& c, const Written& w, const TriggerEvent& ev
 
 // Adds the trigger and gives its index; -1 when it could not be understood.
 int add_trigger(ResolveContext& c, const Written& w, Action action, const std::string& name) {
-  auto event = parse_on(*w.on);
+  auto event = parse_on(*w.on, c.out.backend);
   if (!event) {
     text_error(c, w.on, event.error());
     return -1;
@@ -142,7 +142,7 @@ struct Ends {
 };
 
 std::optional<Ends> function_ends(ResolveContext& c, const PlanWindow& in) {
-  if (const auto on = parse_on(*in.function); on && on->kind != TriggerKind::tracepoint && on->kind != TriggerKind::event) {
+  if (const auto on = parse_on(*in.function, c.out.backend); on && on->kind != TriggerKind::tracepoint && on->kind != TriggerKind::event) {
     c.diagnostics.error(in.function.at, fmt::format("function = \"{}\" is an event, not a function", *in.function),
                         fmt::format("write function = \"{}\"", (*in.function).substr((*in.function).find(':') + 1)));
     return std::nullopt;
@@ -156,19 +156,19 @@ std::optional<Ends> function_ends(ResolveContext& c, const PlanWindow& in) {
 }
 
 // The event's name, a macro's name, a call: the system call that is meant.
-std::string meant_syscall(std::string name) {
+std::string meant_syscall(std::string name, BackendKind backend) {
   if (const size_t colon = name.rfind(':'); colon != std::string::npos) name.erase(0, colon + 1);
   for (const char* prefix : {"sys_enter_", "sys_exit_", "SYS_", "__NR_", "sys_"})
     if (name.rfind(prefix, 0) == 0) name.erase(0, std::string_view(prefix).size());
   name.erase(std::min(name.find('('), name.size()));
-  const SyscallInfo* info = find_syscall(name);
-  return info != nullptr ? info->name : nearest_syscall(name);
+  const SyscallInfo* info = find_syscall(name, backend);
+  return info != nullptr ? info->name : nearest_syscall(name, backend);
 }
 
 std::optional<Ends> syscall_ends(ResolveContext& c, const PlanWindow& in) {
-  const SyscallInfo* info = find_syscall(*in.syscall);
+  const SyscallInfo* info = find_syscall(*in.syscall, c.out.backend);
   if (info == nullptr) {
-    const std::string near = meant_syscall(*in.syscall);
+    const std::string near = meant_syscall(*in.syscall, c.out.backend);
     c.diagnostics.error(in.syscall.at, fmt::format("no system call \"{}\"", *in.syscall),
                         near.empty() ? "the name alone, as in man 2 syscalls: syscall = \"openat\""
                                      : fmt::format("did you mean \"{}\"?", near));

@@ -57,10 +57,21 @@ void read_pmus(HostFacts& facts, const fs::path& root) {
     pmu.type = *type;
     pmu.caps = files_of(it->path() / "caps");
     pmu.format = files_of(it->path() / "format");
+    pmu.events = files_of(it->path() / "events");
     pmu.sinks = files_of(it->path() / "sinks");
     pmu.nr_addr_filters = number<unsigned>(slurp(it->path() / "nr_addr_filters")).value_or(0);
     facts.pmus.emplace(pmu.name, std::move(pmu));
   }
+}
+
+// What tells one kind of sink from another. Source: Documentation/ABI/testing/sysfs-bus-coresight-devices-tmc, -trbe, -etb10.
+void read_sinks(HostFacts& facts, const fs::path& root) {
+  const auto etm = facts.pmus.find("cs_etm");
+  if (etm == facts.pmus.end()) return;
+  for (const auto& [name, id] : etm->second.sinks)
+    for (const char* file : {"align", "flag", "buffer_size", "buf_mode_preferred", "buf_modes_available", "mgmt/rsz",
+                             "mgmt/rdp", "mgmt/devid"})
+      if (auto text = slurp(root / "sys/bus/coresight/devices" / name / file)) facts.sink_devices[name][file] = *text;
 }
 
 std::string trimmed(const std::string& s) {
@@ -110,6 +121,7 @@ HostFacts read_host(const std::string& root) {
   facts.tracefs = tracefs_readable(top);
   read_cpuinfo(facts, top);
   read_pmus(facts, top);
+  read_sinks(facts, top);
   return facts;
 }
 

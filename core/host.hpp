@@ -36,6 +36,7 @@ struct PmuFacts {
   uint32_t type = 0;                          // perf_event_attr.type
   std::map<std::string, std::string> caps;    // caps/*
   std::map<std::string, std::string> format;  // format/*
+  std::map<std::string, std::string> events;  // events/*: CoreSight's configurations by name
   std::map<std::string, std::string> sinks;   // sinks/*: CoreSight sink name and its id (hex)
   unsigned nr_addr_filters = 0;
   PauseTrial pause = PauseTrial::untried;
@@ -66,8 +67,11 @@ struct HostFacts {
   bool reads_kernel = false;   // /proc/kcore opens: kernel code can be copied
   bool tracefs = false;        // readable
   std::map<std::string, PmuFacts> pmus;
+  // /sys/bus/coresight/devices: the files of each of the PMU's sinks, as far as they tell what it is ("align", "mgmt/rsz").
+  std::map<std::string, std::map<std::string, std::string>> sink_devices;
   AuxActionSupport aux_action = AuxActionSupport::unknown;
-  std::optional<unsigned> breakpoint_slots;
+  std::optional<unsigned> breakpoint_slots;  // of code
+  std::optional<unsigned> watchpoint_slots;  // of data: on x86 the same registers, on AArch64 others
   QemuFacts qemu_x86_64, qemu_aarch64;
   std::string plugin_path;   // tracectl's own QEMU plugin; "" when not installed
   std::string perf_version;  // "" when perf is not installed

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // probe_host: the facts that only the live machine tells: by trial (aux_action, breakpoint
 // slots), from our own process (rights), and from the tools beside us (QEMU, perf).
+#include <linux/hw_breakpoint.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -64,16 +65,15 @@ PauseTrial try_pause(const PmuFacts& pmu) {
   }
 }
 
-// Opens disabled execute breakpoints on our own bytes until the hardware has no register
-// left (ENOSPC): a disabled breakpoint reserves its slot too. What another tracer of this
-// thread holds is not free, and so not counted.
-std::optional<unsigned> count_breakpoint_slots() {
+// Opens disabled breakpoints on our own bytes until the hardware has no register left (ENOSPC): a disabled
+// breakpoint reserves its slot too. What another tracer of this thread holds is not free, and so not counted.
+std::optional<unsigned> count_breakpoint_slots(uint32_t bp_type) {
   constexpr unsigned kTooMany = 64;
   alignas(8) static char places[kTooMany * 8];
   std::vector<Fd> held;
   for (unsigned i = 0; i < kTooMany; ++i) {
     perf_event_attr attr = trial(PERF_TYPE_BREAKPOINT);
-    attr.bp_type = 4;  // HW_BREAKPOINT_X
+    attr.bp_type = bp_type;
     attr.bp_addr = reinterpret_cast<uintptr_t>(&places[static_cast<size_t>(i) * 8]);
     attr.bp_len = sizeof(long);
     attr.sample_period = 1;
@@ -166,7 +166,8 @@ void probe_host(HostFacts& facts) {
   for (const char* name : {"intel_pt", "cs_etm"})
     if (const auto pmu = facts.pmus.find(name); pmu != facts.pmus.end() && facts.aux_action == AuxActionSupport::abi_known)
       pmu->second.pause = try_pause(pmu->second);
-  facts.breakpoint_slots = count_breakpoint_slots();
+  facts.breakpoint_slots = count_breakpoint_slots(HW_BREAKPOINT_X);
+  facts.watchpoint_slots = count_breakpoint_slots(HW_BREAKPOINT_W);
   facts.uprobes = try_uprobes(facts);
   probe_emulators(facts);
   facts.plugin_path = find_plugin();

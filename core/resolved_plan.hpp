@@ -80,6 +80,8 @@ struct CoresightConfig {
   bool cycacc = false, timestamp = true, contextid = true, retstack = false, branch_broadcast = false;
   unsigned preset = 0, cc_threshold = 0;
   std::string configid;
+  // The kernel machine's: what the terms above come to, by the PMU's format/ and sinks/.
+  uint64_t config = 0, config2 = 0, config3 = 0;
 };
 
 struct BufferPlan {

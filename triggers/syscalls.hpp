@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // System call tracepoints: the kernel's event name and the user's name (newuname, uname) to
-// the number and the arguments, for x86-64.
+// the number and the arguments, for x86-64 and AArch64. A backend's programs have one of the two.
 //
 // Shape: an argument's size and sign are those of the *event's* field, which is what a filter
 //        compares: always the whole 8-byte register, unsigned, whatever the C type says.
@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/resolved_plan.hpp"
 
 namespace tracectl {
 
@@ -33,11 +35,11 @@ struct SyscallInfo {
 };
 
 // By number, ascending.
-[[nodiscard]] std::span<const SyscallInfo> all_syscalls();
+[[nodiscard]] std::span<const SyscallInfo> all_syscalls(BackendKind backend = BackendKind::intel_pt);
 // By the event's name or the user's; null when there is none.
-[[nodiscard]] const SyscallInfo* find_syscall(std::string_view name);
-[[nodiscard]] const SyscallInfo* find_syscall(int nr);
+[[nodiscard]] const SyscallInfo* find_syscall(std::string_view name, BackendKind backend = BackendKind::intel_pt);
+[[nodiscard]] const SyscallInfo* find_syscall(int nr, BackendKind backend = BackendKind::intel_pt);
 // The known name nearest to `name`; "" when none is near.
-[[nodiscard]] std::string nearest_syscall(std::string_view name);
+[[nodiscard]] std::string nearest_syscall(std::string_view name, BackendKind backend = BackendKind::intel_pt);
 
 }  // namespace tracectl

@@ -149,7 +149,7 @@ Location parse_object_symbol(std::string_view rest, size_t at, bool with_offset,
   return where;
 }
 
-std::optional<TextError> parse_syscall(std::string_view name, size_t at, TriggerEvent* event) {
+std::optional<TextError> parse_syscall(std::string_view name, size_t at, BackendKind backend, TriggerEvent* event) {
   event->is_syscall = true;
   event->syscall_exit = name.substr(0, 9) == "sys_exit_";
   const std::string_view prefix = event->syscall_exit ? "sys_exit_" : "sys_enter_";
@@ -157,10 +157,10 @@ std::optional<TextError> parse_syscall(std::string_view name, size_t at, Trigger
     return TextError{static_cast<unsigned>(at), static_cast<unsigned>(std::max<size_t>(1, name.size())),
                      fmt::format("no tracepoint \"syscalls:{}\"", name), "they are sys_enter_NAME and sys_exit_NAME"};
   const std::string_view call = name.substr(prefix.size());
-  event->syscall = find_syscall(call);
+  event->syscall = find_syscall(call, backend);
   if (event->syscall != nullptr && call == event->syscall->event) return std::nullopt;
-  const std::string near = event->syscall != nullptr ? event->syscall->name : nearest_syscall(call);
-  const SyscallInfo* meant = find_syscall(near);
+  const std::string near = event->syscall != nullptr ? event->syscall->name : nearest_syscall(call, backend);
+  const SyscallInfo* meant = find_syscall(near, backend);
   std::string hint = "tracectl list tracepoints";
   if (event->syscall != nullptr)
     hint = fmt::format("the kernel calls {} {}{}", call, prefix, event->syscall->event);
@@ -170,14 +170,14 @@ std::optional<TextError> parse_syscall(std::string_view name, size_t at, Trigger
                    fmt::format("no tracepoint \"syscalls:{}\"", name), hint};
 }
 
-std::optional<TextError> parse_tracepoint(std::string_view rest, size_t at, TriggerEvent* event) {
+std::optional<TextError> parse_tracepoint(std::string_view rest, size_t at, BackendKind backend, TriggerEvent* event) {
   const size_t colon = rest.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == rest.size())
     return TextError{static_cast<unsigned>(at), static_cast<unsigned>(std::max<size_t>(1, rest.size())),
                      "a tracepoint has a group and a name", "for example tracepoint:syscalls:sys_enter_openat"};
   event->tp_group = rest.substr(0, colon);
   event->tp_name = rest.substr(colon + 1);
-  if (event->tp_group == "syscalls") return parse_syscall(event->tp_name, at + colon + 1, event);
+  if (event->tp_group == "syscalls") return parse_syscall(event->tp_name, at + colon + 1, backend, event);
   if (event->tp_group != "raw_syscalls") return std::nullopt;
   event->is_syscall = true;
   event->syscall_exit = event->tp_name == "sys_exit";
@@ -235,7 +235,7 @@ Location parse_where(TriggerKind kind, std::string_view rest, size_t at) {
 std::span<const TriggerKindInfo> trigger_kinds() { return kKinds; }
 const TriggerKindInfo& info_of(TriggerKind kind) { return kKinds[static_cast<size_t>(kind)]; }
 
-tl::expected<TriggerEvent, TextError> parse_on(std::string_view text) {
+tl::expected<TriggerEvent, TextError> parse_on(std::string_view text, BackendKind backend) {
   const size_t colon = text.find(':');
   const std::string_view word = text.substr(0, colon);
   const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& k) { return word == k.name; });
@@ -246,7 +246,7 @@ tl::expected<TriggerEvent, TextError> parse_on(std::string_view text) {
   TriggerEvent event;
   event.kind = kind->kind;
   if (event.kind == TriggerKind::tracepoint) {
-    if (auto error = parse_tracepoint(rest, colon + 1, &event)) return tl::unexpected<TextError>(std::move(*error));
+    if (auto error = parse_tracepoint(rest, colon + 1, backend, &event)) return tl::unexpected<TextError>(std::move(*error));
     return event;
   }
   if (event.kind == TriggerKind::event) {

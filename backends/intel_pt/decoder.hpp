@@ -15,6 +15,7 @@
 namespace tracectl::intel_pt {
 
 // `cpuid`: HEADER_CPUID ("GenuineIntel,6,85,4"); without it no errata are applied.
+// Null where tracectl was built without libipt (decoder_off.cpp).
 // `config`: the leader's attr.config; it tells the MTC period and which packets to expect.
 [[nodiscard]] std::unique_ptr<decode::Decoder> make_decoder(const capture::AuxInfo& info, const std::string& cpuid,
                                                             uint64_t config = 0);

@@ -13,6 +13,7 @@
 #include "core/capture/features.hpp"
 #include "core/capture/format.hpp"
 #include "core/capture/tally.hpp"
+#include "core/check.hpp"
 #include "core/clock.hpp"
 #include "core/perf/ring_records.hpp"
 #include "core/perf/uapi.hpp"
@@ -21,6 +22,7 @@ namespace tracectl::capture {
 namespace {
 
 using Bytes = std::span<const std::byte>;
+constexpr size_t kInfoFixed = sizeof(perf_event_header) + 8;  // AUXTRACE_INFO in front of priv
 
 template <class T>
 void put(std::string& out, const T& value) {
@@ -43,7 +45,7 @@ std::string file_head(const WriterSetup& setup) {
     ids.append(sizeof(uint64_t) * (room_of(setup, event) - event.ids.size()), '\0');
   }
   if (setup.aux_info.type != 0) {
-    const size_t size = sizeof(perf_event_header) + 8 + 8 * setup.aux_info.priv.size();
+    const size_t size = kInfoFixed + 8 * setup.aux_info.priv.size();
     put(info, perf_event_header{perf::kAuxtraceInfo, 0, static_cast<uint16_t>(size)});
     put(info, setup.aux_info.type);
     put(info, uint32_t{0});
@@ -183,6 +185,14 @@ Result<> Writer::Impl::move_ids() {
     if (auto done = file.patch(id_sections[i], std::as_bytes(std::span(&section, 1))); !done) return done;
   }
   return {};
+}
+
+Result<> Writer::set_aux_info(const AuxInfo& info) {
+  AuxInfo& ours = impl_->setup.aux_info;
+  TRACECTL_CHECK(info.type == ours.type && info.priv.size() == ours.priv.size(), "AUXTRACE_INFO may not grow");
+  ours = info;
+  const std::span<const uint64_t> words(info.priv);
+  return impl_->file.patch(impl_->data_offset + kInfoFixed, std::as_bytes(words));
 }
 
 Result<> Writer::round() {

@@ -58,6 +58,8 @@ class Writer {
                std::span<const std::byte> b = {});
   // One more id of event `event` (an index into WriterSetup::events): samples and records name it from now on.
   Result<> add_id(size_t event, uint64_t id);
+  // AUXTRACE_INFO anew, of the same length: what it says is sometimes known only while the trace runs.
+  Result<> set_aux_info(const AuxInfo& info);
   Result<> round();
   // Feature sections and the AUXTRACE index. Without it the file is still readable.
   Result<> finish();

@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "core/fd.hpp"
 
 struct perf_event_attr;
@@ -21,5 +23,9 @@ struct OpenOutcome {
 
 // attr.size is filled in by the caller. The descriptor is close-on-exec always.
 [[nodiscard]] OpenOutcome event_open(perf_event_attr& attr, pid_t pid, int cpu, int group_fd = -1, unsigned long flags = 0);
+// The same with attr.config3, which is behind the 128 bytes that a capture keeps of an attr (PERF_ATTR_SIZE_VER8, Linux
+// 6.3). 0: as above. Errors: E2BIG from a kernel that does not know it.
+[[nodiscard]] OpenOutcome event_open(const perf_event_attr& attr, uint64_t config3, pid_t pid, int cpu, int group_fd,
+                                     unsigned long flags);
 
 }  // namespace tracectl::perf

@@ -148,6 +148,14 @@ std::optional<AuxRecord> parse_aux(std::span<const std::byte> body) {
   return a;
 }
 
+std::optional<HwIdRecord> parse_hw_id(std::span<const std::byte> body) {
+  Cursor in(body);
+  HwIdRecord r;
+  r.id = in.take<uint64_t>();
+  if (!in.ok()) return std::nullopt;
+  return r;
+}
+
 std::optional<ThreadRecord> parse_itrace_start(std::span<const std::byte> body) {
   Cursor in(body);
   ThreadRecord t;

@@ -51,11 +51,16 @@ struct ThreadRecord {  // ITRACE_START
   int32_t pid = -1, tid = -1;
 };
 
+struct HwIdRecord {  // AUX_OUTPUT_HW_ID
+  uint64_t id = 0;
+};
+
 // `type` is MMAP or MMAP2.
 [[nodiscard]] std::optional<MmapRecord> parse_mmap(uint32_t type, uint16_t misc, std::span<const std::byte> body);
 [[nodiscard]] std::optional<CommRecord> parse_comm(uint16_t misc, std::span<const std::byte> body);
 [[nodiscard]] std::optional<TaskRecord> parse_task(std::span<const std::byte> body);
 [[nodiscard]] std::optional<AuxRecord> parse_aux(std::span<const std::byte> body);
+[[nodiscard]] std::optional<HwIdRecord> parse_hw_id(std::span<const std::byte> body);
 [[nodiscard]] std::optional<ThreadRecord> parse_itrace_start(std::span<const std::byte> body);
 // How many records a LOST or LOST_SAMPLES record says were dropped.
 [[nodiscard]] std::optional<uint64_t> parse_lost(uint32_t type, std::span<const std::byte> body);

@@ -60,7 +60,8 @@ enum UserRecord : uint32_t {
   kFinishedInit = 82,
 };
 inline constexpr uint32_t kFirstUserRecord = 64;
-inline constexpr uint32_t kLastKernelRecord = 21;  // AUX_OUTPUT_HW_ID, Linux 5.16
+inline constexpr uint32_t kAuxOutputHwId = 21;     // Linux 5.16
+inline constexpr uint32_t kLastKernelRecord = 21;  // AUX_OUTPUT_HW_ID
 
 // AUXTRACE_INFO types. Source: tools/perf/util/auxtrace.h, enum auxtrace_type.
 inline constexpr uint32_t kAuxtraceIntelPt = 1;
@@ -90,5 +91,16 @@ struct AuxtraceRecord {
   uint32_t reserved;
 };
 static_assert(sizeof(AuxtraceRecord) == 48);
+
+// PERF_RECORD_TIME_CONV: from a counter of the processor to the perf clock, as perf_event_mmap_page tells it.
+// Source: tools/lib/perf/include/perf/event.h, struct perf_record_time_conv.
+struct TimeConvRecord {
+  perf_event_header header;
+  uint64_t shift, mult, zero;
+  uint64_t cycles, mask;
+  uint8_t cap_user_time_zero, cap_user_time_short;
+  uint8_t reserved[6];
+};
+static_assert(sizeof(TimeConvRecord) == 56);
 
 }  // namespace tracectl::perf

@@ -90,16 +90,31 @@ TEST_CASE("errors stand at their column") {
 }
 
 TEST_CASE("the system call table is sorted, without doubles, and complete where it matters") {
-  int last = -1;
-  for (const SyscallInfo& info : all_syscalls()) {
-    CHECK(info.nr > last);
-    last = info.nr;
-    CHECK(find_syscall(info.nr) == &info);
-    CHECK(find_syscall(info.event) == &info);
+  for (const BackendKind backend : {BackendKind::intel_pt, BackendKind::coresight}) {
+    int last = -1;
+    for (const SyscallInfo& info : all_syscalls(backend)) {
+      CHECK(info.nr > last);
+      last = info.nr;
+      CHECK(find_syscall(info.nr, backend) == &info);
+      CHECK(find_syscall(info.event, backend) == &info);
+    }
   }
   CHECK(find_syscall("uname") == find_syscall("newuname"));
   CHECK(find_syscall("openat")->nr == 257);
   CHECK(find_syscall("openat")->arguments().size() == 4);
   CHECK(find_syscall("nonsense") == nullptr);
   CHECK(nearest_syscall("opneat2") == "openat2");
+}
+
+TEST_CASE("AArch64 has its own numbers, and not every call of x86-64") {
+  const auto arm = [](std::string_view name) { return find_syscall(name, BackendKind::coresight); };
+  CHECK(arm("openat")->nr == 56);
+  CHECK(arm("uname")->nr == 160);
+  CHECK(arm("uname")->event == std::string_view("newuname"));
+  CHECK(arm("personality")->event == std::string_view("arm64_personality"));
+  CHECK(arm("open") == nullptr);
+  CHECK(arm("clone")->arguments()[3].name == std::string_view("tls"));
+  CHECK(parse_on("tracepoint:syscalls:sys_enter_open"));
+  CHECK_FALSE(parse_on("tracepoint:syscalls:sys_enter_open", BackendKind::coresight));
+  CHECK(parse_on("tracepoint:syscalls:sys_enter_openat", BackendKind::coresight)->syscall->nr == 56);
 }
