@@ -207,7 +207,7 @@ int run_run(const RunVerbOptions& options) {
     report_error({ErrorKind::failed, reason.why, reason.hint});
     return reason.status;
   }
-  if (loaded->plan.backend != BackendKind::intel_pt)
+  if (loaded->plan.backend != BackendKind::intel_pt && loaded->plan.machine == MachineKind::emulated)
     return report_error(
         {ErrorKind::unsupported, "this version of tracectl emulates Intel PT only", "trace an x86-64 program"});
   if (!options.quiet)

@@ -59,14 +59,17 @@ bool always_acts(const PlanTrigger& t) {
 
 }  // namespace
 
-// Decoding starts at a PSB: a snapshot that is shorter than their distance may hold none.
+// Decoding starts at a PSB or an A-Sync: a snapshot that is shorter than their distance may hold none. The driver leaves
+// TRCSYNCPR at 2^12 bytes (coresight-etm4x-core.c, etm4_set_default_config).
 void lint_snapshots(ResolveContext& c) {
-  const uint64_t least = uint64_t{2} << (c.out.intel_pt.psb_period + 11);
+  constexpr uint64_t kAsyncDistance = 4096;
+  const bool pt = c.out.backend == BackendKind::intel_pt;
+  const uint64_t least = pt ? uint64_t{2} << (c.out.intel_pt.psb_period + 11) : 2 * kAsyncDistance;
   for (const PlanTrigger& t : c.plan.triggers)
     if (t.action && *t.action == Action::snapshot && t.size && *t.size > 0 && *t.size < least)
       c.diagnostics.error(t.size.at,
-                          fmt::format("a snapshot of {} may hold no place where decoding can start: there is a PSB every {}",
-                                      print_size(*t.size), print_size(least / 2)),
+                          fmt::format("a snapshot of {} may hold no place where decoding can start: there is {} every {}",
+                                      print_size(*t.size), pt ? "a PSB" : "an A-Sync", print_size(least / 2)),
                           fmt::format("size = \"{}\" or more", print_size(least)));
 }
 
@@ -96,18 +99,23 @@ void lint_duplicates(ResolveContext& c) {
       }
 }
 
-// x86 has four debug registers; the fifth breakpoint of a task is refused with ENOSPC.
-// Source: Intel SDM volume 3B, 18.2 (DR0 to DR3).
+// x86 has four debug registers; the fifth breakpoint of a task is refused with ENOSPC. AArch64 has registers for code
+// (2 to 16) and others for data.
+// Source: Intel SDM volume 3B, 18.2 (DR0 to DR3); Arm ARM, ID_AA64DFR0_EL1 (BRPs, WRPs).
 void lint_breakpoints(ResolveContext& c) {
   if (c.emulated()) return;
-  const unsigned slots = c.host.breakpoint_slots.value_or(4);
-  unsigned used = 0;
-  const auto check = [&](const Field<std::string>& on) {
+  const bool apart = c.out.backend == BackendKind::coresight;
+  unsigned used_code = 0, used_data = 0;
+  const auto check = [&](const Field<std::string>& on, bool data = false) {
+    const auto& have = apart && data ? c.host.watchpoint_slots : c.host.breakpoint_slots;
+    const unsigned slots = have.value_or(4);
+    unsigned& used = apart && data ? used_data : used_code;
     if (!on || on.value->rfind("breakpoint:", 0) != 0 || ++used <= slots) return;
     c.diagnostics.error(on.at, fmt::format("breakpoint {} of a processor that has {}", used, slots),
                         "uprobe:OBJECT:SYMBOL needs no debug register; machine = \"emulated\" has no such limit");
   };
-  for (const PlanTrigger& trigger : c.plan.triggers) check(trigger.on);
+  for (const PlanTrigger& trigger : c.plan.triggers)
+    check(trigger.on, trigger.access.value_or(BreakAccess::execute) != BreakAccess::execute);
   for (const PlanWindow& window : c.plan.windows) {
     check(window.from);
     check(window.to);

@@ -29,12 +29,21 @@ constexpr Term kTerms[] = {
 // Members never exclude user mode, and exclude the kernel only in user scope, where less right is needed that way.
 bool member_excludes_kernel(Scope scope, const ResolvedTrigger& t) { return scope == Scope::user && !hits_in_kernel(t); }
 
+void add_config(const ResolvedPlan& plan, Fields* out) {
+  if (plan.backend == BackendKind::intel_pt)
+    return void(out->emplace_back("config", fmt::format("{:#x}", intel_pt::config_bits(plan.intel_pt))));
+  out->emplace_back("config", fmt::format("{:#x}", plan.coresight.config));
+  if (plan.coresight.config2 != 0) out->emplace_back("config2", fmt::format("{:#x}", plan.coresight.config2));
+  if (plan.coresight.config3 != 0) out->emplace_back("config3", fmt::format("{:#x}", plan.coresight.config3));
+}
+
 AttrText leader(const ResolvedPlan& plan, const HostFacts& host) {
-  const auto pmu = host.pmus.find("intel_pt");
-  AttrText out{"leader intel_pt", {}};
-  out.fields.emplace_back("type",
-                          pmu == host.pmus.end() ? "intel_pt (not on this machine)" : fmt::format("{}", pmu->second.type));
-  out.fields.emplace_back("config", fmt::format("{:#x}", intel_pt::config_bits(plan.intel_pt)));
+  const char* name = plan.backend == BackendKind::intel_pt ? "intel_pt" : "cs_etm";
+  const auto pmu = host.pmus.find(name);
+  AttrText out{fmt::format("leader {}", name), {}};
+  out.fields.emplace_back("type", pmu == host.pmus.end() ? fmt::format("{} (not on this machine)", name)
+                                                         : fmt::format("{}", pmu->second.type));
+  add_config(plan, &out.fields);
   out.fields.emplace_back("sample_period", "1");
   if (plan.scope == Scope::user) out.fields.emplace_back("exclude_kernel", "1");
   if (plan.scope == Scope::kernel) out.fields.emplace_back("exclude_user", "1");
@@ -145,7 +154,26 @@ std::string event_text(const ResolvedPlan& plan, const ResolvedTrigger& t, size_
   }
 }
 
+// perf itself sets timestamp and contextid where its buffers are by cpu, and takes the default sink.
+std::string coresight_text(const ResolvedPlan& plan) {
+  const CoresightConfig& c = plan.coresight;
+  std::string terms;
+  const auto add = [&terms](const std::string& term) { terms += (terms.empty() ? "" : ",") + term; };
+  if (c.sink != "auto") add("@" + c.sink);
+  if (!c.configid.empty()) add(c.configid);
+  if (c.preset != 0) add(fmt::format("preset={}", c.preset));
+  if (c.branch_broadcast) add("branch_broadcast");
+  if (c.cycacc) add("cycacc");
+  if (c.cc_threshold != 0) add(fmt::format("cc_threshold={}", c.cc_threshold));
+  if (c.contextid) add("contextid");
+  if (c.timestamp) add("timestamp");
+  if (c.retstack) add("retstack");
+  if (plan.start_paused) add("aux-action=start-paused");
+  return fmt::format("-e cs_etm/{}/{}", terms, modifier(plan.scope));
+}
+
 std::string leader_text(const ResolvedPlan& plan) {
+  if (plan.backend == BackendKind::coresight) return coresight_text(plan);
   std::string terms = fmt::format("psb_period={}", plan.intel_pt.psb_period);
   const IntelPtConfig defaults;
   for (const Term& term : kTerms)
@@ -208,7 +236,7 @@ std::string shell_quoted(const std::string& text) {
 
 std::vector<AttrText> event_group(const ResolvedPlan& plan, const HostFacts& host) {
   std::vector<AttrText> out;
-  if (plan.machine != MachineKind::kernel || plan.backend != BackendKind::intel_pt) return out;
+  if (plan.machine != MachineKind::kernel) return out;
   out.push_back(leader(plan, host));
   for (size_t i = 0; i < plan.triggers.size(); ++i) out.push_back(member(plan, plan.triggers[i], i));
   return out;

@@ -15,7 +15,9 @@ const char* pmu_of(BackendKind backend) { return backend == BackendKind::intel_p
 
 void resolve_backend(ResolveContext& c, const ProgramFacts& program) {
   const uint16_t machine = program.elf_machine;
-  const BackendKind natural = machine == kElfAArch64 ? BackendKind::coresight : BackendKind::intel_pt;
+  // What runs already has no program that we read: this computer's own.
+  const bool arm = machine == kElfAArch64 || (machine == 0 && c.host.pmus.count("cs_etm") != 0);
+  const BackendKind natural = arm ? BackendKind::coresight : BackendKind::intel_pt;
   c.out.backend = c.plan.backend.value_or(natural);
   const SourceRef& at = c.plan.backend.at;
   const std::string& path = program.interpreter.empty() ? program.path : program.interpreter;
@@ -29,8 +31,12 @@ void resolve_backend(ResolveContext& c, const ProgramFacts& program) {
                                fmt::format("backend {} cannot trace {}, which is for {}", name_of(c.out.backend), path,
                                            machine == kElfAArch64 ? "AArch64" : "x86-64"),
                                "leave backend out: the program decides it");
-  if (c.out.backend == BackendKind::coresight)
-    c.diagnostics.unsupported(at, "the coresight backend is not supported yet",
+}
+
+// Until the emulated machine plays that trace unit too.
+void check_emulated_backend(ResolveContext& c) {
+  if (c.emulated() && c.out.backend == BackendKind::coresight)
+    c.diagnostics.unsupported(c.plan.backend.at, "the coresight backend is not supported yet",
                               "this version traces x86-64 programs with intel_pt");
 }
 
@@ -100,27 +106,6 @@ void resolve_limits(ResolveContext& c) {
                         "leave it out for no limit");
 }
 
-void resolve_coresight(ResolveContext& c) {
-  const PlanCoresight& in = c.plan.coresight;
-  CoresightConfig& out = c.out.coresight;
-  out.sink = in.sink.value_or(out.sink);
-  out.source = in.source.value_or(out.source);
-  if (in.source && *in.source != "ete" && *in.source != "etmv4")
-    c.diagnostics.error(in.source.at, fmt::format("source is ete or etmv4, not \"{}\"", *in.source));
-  out.configid = in.configid.value_or(out.configid);
-  out.cycacc = in.cycacc.value_or(out.cycacc);
-  out.timestamp = in.timestamp.value_or(out.timestamp);
-  out.contextid = in.contextid.value_or(out.contextid);
-  out.retstack = in.retstack.value_or(out.retstack);
-  out.branch_broadcast = in.branch_broadcast.value_or(out.branch_broadcast);
-  // preset is config bits 0-3, cc_threshold config3 bits 0-11 of the cs_etm PMU.
-  out.preset = static_cast<unsigned>(in.preset.value_or(0) & 15);
-  out.cc_threshold = static_cast<unsigned>(in.cc_threshold.value_or(0) & 0xfff);
-  if (in.preset && *in.preset > 15) c.diagnostics.error(in.preset.at, fmt::format("preset is 0 to 15, not {}", *in.preset));
-  if (in.cc_threshold && *in.cc_threshold > 0xfff)
-    c.diagnostics.error(in.cc_threshold.at, fmt::format("cc_threshold is 0 to 4095, not {}", *in.cc_threshold));
-}
-
 }  // namespace
 
 std::string kernel_machine_lacks(BackendKind backend, const HostFacts& host) {
@@ -150,6 +135,7 @@ std::optional<ResolvedPlan> resolve(const Plan& plan, const HostFacts& host, con
   ResolveContext c{plan, host, diagnostics, out};
   resolve_backend(c, program);
   resolve_machine(c);
+  check_emulated_backend(c);
   resolve_target(c);
   resolve_scope(c);
   resolve_threads(c);

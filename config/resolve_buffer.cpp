@@ -6,6 +6,8 @@
 #include <bit>
 #include <charconv>
 
+#include "backends/coresight/buffer.hpp"
+#include "backends/coresight/sinks.hpp"
 #include "backends/intel_pt/buffer.hpp"
 #include "config/resolve_parts.hpp"
 #include "core/units.hpp"
@@ -79,8 +81,25 @@ void explain_pages(ResolveContext& c, bool single_range) {
         fmt::format("size = \"{}\" or less, or mode = \"full\"", print_size(c.host.page_size << intel_pt::kLargestOrder)));
 }
 
+// What the sink makes of it. A sink that is not there is resolve_coresight's to report.
+void explain_coresight(ResolveContext& c) {
+  c.out.buffer.pages = c.plan.buffer.pages.value_or(BufferPages::scatter);
+  const auto pmu = c.host.pmus.find("cs_etm");
+  if (c.emulated() || pmu == c.host.pmus.end()) return;
+  const std::string wanted = c.plan.coresight.sink.value_or("auto");
+  const auto choice = coresight::choose_sink(coresight::sinks_of(pmu->second, c.host.sink_devices), wanted);
+  if (!choice) return;
+  const auto pages = coresight::aux_pages(c.out.buffer, *choice, c.host.page_size);
+  c.note("AUX buffer: " + pages.why);
+  if (!pages.possible)
+    c.diagnostics.unsupported(c.plan.buffer.size.at,
+                              fmt::format("size = {}: {}", print_size(c.out.buffer.aux_size), pages.why),
+                              fmt::format("size = \"{}\" or more", print_size(2 * c.host.page_size)));
+}
+
 // Source: arch/x86/events/intel/pt.c: without multi-entry ToPA the buffer is one range.
 void resolve_pages(ResolveContext& c) {
+  if (c.out.backend == BackendKind::coresight && !c.emulated()) return explain_coresight(c);
   const PlanBuffer& in = c.plan.buffer;
   const auto pmu = c.host.pmus.find("intel_pt");
   bool single_range = false;
@@ -180,6 +199,7 @@ void resolve_intel_pt(ResolveContext& c) {
   out.mtc_period = resolve_period(c, in.mtc_period, "mtc_period", "mtc_periods", false);
   out.cyc_thresh = resolve_period(c, in.cyc_thresh, "cyc_thresh", "cycle_thresholds", false);
   out.psb_period = resolve_period(c, in.psb_period, "psb_period", "psb_periods", true);
+  if (c.out.backend != BackendKind::intel_pt) return;
   if (!in.psb_period) c.note("psb_period = 0: a PSB every 2KiB, so that short windows can be decoded");
   if (c.emulated()) return;
   // The kernel's returns do not nest as its calls do once another task runs: libipt loses its way in

@@ -53,15 +53,16 @@ void resolve_filter(ResolveContext& c, const PlanTrigger& in, const TriggerEvent
   out->filter = std::move(*program);
 }
 
-// x86 debug registers: x takes exactly 8 = sizeof(long); data 1, 2, 4 or 8 bytes, aligned.
-// Source: perf_event_open(2), bp_len; arch/x86/kernel/hw_breakpoint.c.
+// x86 debug registers: x takes exactly 8 = sizeof(long); data 1, 2, 4 or 8 bytes, aligned. AArch64: x takes 4.
+// Source: perf_event_open(2), bp_len; arch/x86/kernel/hw_breakpoint.c, arch/arm64/kernel/hw_breakpoint.c.
 void resolve_breakpoint(ResolveContext& c, const Written& w, const PlanTrigger& in, ResolvedTrigger* out) {
   out->access = in.access.value_or(BreakAccess::execute);
-  const uint64_t len = in.len.value_or(8);
+  const unsigned code = c.out.backend == BackendKind::coresight ? 4 : 8;
+  const uint64_t len = in.len.value_or(out->access == BreakAccess::execute ? code : 8);
   out->len = static_cast<unsigned>(len);
-  if (out->access == BreakAccess::execute && len != 8)
-    return c.diagnostics.error(in.len.at,
-                               fmt::format("len = {}: an x breakpoint has len = 8, the kernel refuses others", len),
+  if (out->access == BreakAccess::execute && len != code)
+    return c.diagnostics.error(
+        in.len.at, fmt::format("len = {}: an x breakpoint has len = {}, the kernel refuses others", len, code),
                                "leave len out, or watch data with access = \"w\"");
   if (len != 1 && len != 2 && len != 4 && len != 8)
     return c.diagnostics.error(

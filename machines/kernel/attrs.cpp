@@ -6,9 +6,9 @@
 
 #include <fstream>
 
-#include "backends/intel_pt/metadata.hpp"
 #include "core/perf/record_build.hpp"
 #include "machines/kernel/event_terms.hpp"
+#include "machines/kernel/trace_unit.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -31,6 +31,10 @@ uint32_t breakpoint_type(BreakAccess access) {
   }
   return HW_BREAKPOINT_EMPTY;
 }
+
+// x86 wants sizeof(long); AArch64 the length of an instruction.
+// Source: arch/x86/kernel/hw_breakpoint.c, arch/arm64/kernel/hw_breakpoint.c, arch_build_bp_info.
+uint32_t code_length(BackendKind backend) { return backend == BackendKind::intel_pt ? 8 : 4; }
 
 uint32_t action_bits(Action action, bool snapshot_pauses) {
   switch (action) {
@@ -146,7 +150,8 @@ Result<std::vector<EventSource>> find_events(const ResolvedPlan& plan, const Hos
 }
 
 perf_event_attr leader_attr(const ResolvedPlan& plan, uint32_t pmu_type, const Placing& placing) {
-  perf_event_attr attr = common_attr(placing, pmu_type, intel_pt::config_bits(plan.intel_pt));
+  perf_event_attr attr = common_attr(placing, pmu_type, unit_of(plan.backend).config(plan));
+  attr.config2 = plan.backend == BackendKind::coresight ? plan.coresight.config2 : 0;
   attr.exclude_kernel = plan.scope == Scope::user ? 1 : 0;
   attr.exclude_user = plan.scope == Scope::kernel ? 1 : 0;
   attr.disabled = 1;
@@ -174,7 +179,7 @@ perf_event_attr member_attr(const ResolvedPlan& plan, const ResolvedTrigger& tri
   if (trigger.kind == TriggerKind::breakpoint) {
     attr.bp_type = breakpoint_type(trigger.access);
     attr.bp_addr = place;
-    attr.bp_len = trigger.access == BreakAccess::execute ? sizeof(long) : trigger.len;
+    attr.bp_len = trigger.access == BreakAccess::execute ? code_length(plan.backend) : trigger.len;
   } else if (trigger.kind == TriggerKind::event) {
     attr.config1 = source.config1;
     attr.config2 = source.config2;

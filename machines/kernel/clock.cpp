@@ -10,6 +10,7 @@
 
 #include <fstream>
 #include <map>
+#include <span>
 #include <sstream>
 
 #include "core/perf/kernel.hpp"
@@ -62,6 +63,20 @@ intel_pt::AuxInfoSetup aux_info_of(const HostFacts& host) {
   return out;
 }
 
+std::vector<std::byte> time_conv_record(uint64_t page_size) {
+  const auto time = time_conversion(page_size);
+  if (time.mult == 0) return {};
+  perf::TimeConvRecord record{};
+  record.header = {perf::kTimeConv, 0, sizeof record};
+  record.shift = time.shift;
+  record.mult = time.mult;
+  record.zero = time.zero;
+  record.mask = ~uint64_t{0};
+  record.cap_user_time_zero = 1;
+  const auto bytes = std::as_bytes(std::span(&record, 1));
+  return {bytes.begin(), bytes.end()};
+}
+
 std::string cpuid_text(const std::string& cpuinfo) {
   std::map<std::string, std::string> first;
   std::istringstream in(cpuinfo);
@@ -79,6 +94,10 @@ std::string cpuid_text(const std::string& cpuinfo) {
 uint64_t trace_clock() {
 #if defined(__x86_64__)
   return __rdtsc();
+#elif defined(__aarch64__)
+  uint64_t now = 0;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(now));  // the kernel lets user mode read it: cap_user_time
+  return now;
 #else
   return 0;
 #endif

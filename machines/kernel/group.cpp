@@ -73,7 +73,8 @@ Result<Group> Group::open(const GroupPlan& shared, int32_t pid, int32_t tid, int
   g.tid_ = tid;
   g.cpu_ = cpu;
   perf_event_attr attr = leader_attr(shared.plan, shared.pmu_type, placing);
-  auto leader = g.open_event(attr);
+  const uint64_t config3 = shared.plan.backend == BackendKind::coresight ? shared.plan.coresight.config3 : 0;
+  auto leader = perf::event_open(attr, config3, tid, cpu, -1, placing.cgroup ? PERF_FLAG_PID_CGROUP : 0);
   if (leader.error != 0) return tl::unexpected<Error>(g.refused(leader.error, {.step = Step::leader}));
   g.leader_ = std::move(leader.fd);
   if (!shared.address_filters.empty() &&

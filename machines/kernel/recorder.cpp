@@ -7,9 +7,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "backends/intel_pt/metadata.hpp"
 #include "machines/kernel/clock.hpp"
 #include "machines/kernel/cpu_recorder.hpp"
 #include "machines/kernel/exact_recorder.hpp"
+#include "machines/kernel/trace_unit.hpp"
 
 namespace tracectl::kernel {
 namespace {
@@ -34,9 +36,11 @@ Result<> check_supported(const ResolvedPlan& plan) {
 
 Result<GroupPlan> group_plan(const ResolvedPlan& plan, const HostFacts& host) {
   if (auto ok = check_supported(plan); !ok) return tl::unexpected<Error>(ok.error());
-  const auto pmu = host.pmus.find("intel_pt");
+  const char* name = unit_of(plan.backend).pmu;
+  const auto pmu = host.pmus.find(name);
   if (pmu == host.pmus.end())
-    return fail_unsupported("there is no intel_pt PMU on this machine", "machine = \"emulated\" needs none");
+    return fail_unsupported(fmt::format("there is no {} PMU on this machine", name),
+                            "machine = \"emulated\" needs none");
   auto sources = find_events(plan, host);
   if (!sources) return tl::unexpected<Error>(sources.error());
   return GroupPlan{plan, host, pmu->second.type, std::move(*sources), ""};
@@ -53,18 +57,16 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
   const bool by_cpu = plan.threads == ThreadMode::per_cpu;
   Placing placing = by_cpu ? cpu_placing(plan) : Placing{};
   placing.on_exec = plan.target.kind == TargetKind::command;
-  setup.events.push_back(setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("intel_pt//{}", scope)));
+  setup.events.push_back(setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("{}//{}", unit_of(plan.backend).pmu, scope)));
   setup.events.push_back(setup_of(sideband_attr(plan, placing), fmt::format("dummy:{}", scope)));
   // Stored as perf prints them without tracing data: see intel_pt::trigger.
   for (const auto& t : plan.triggers) {
     setup.events.push_back(intel_pt::trigger(t.name, t.action, 0));
     setup.events.back().ids.clear();
   }
-  auto info = aux_info_of(host);
-  info.snapshot = plan.buffer.mode == BufferMode::ring;
-  info.per_cpu_buffers = by_cpu;
-  if (by_cpu) info.switches = plan.target.kind == TargetKind::cpus ? intel_pt::Switches::all : intel_pt::Switches::own;
-  setup.aux_info = intel_pt::aux_info(info);
+  auto info = unit_of(plan.backend).aux_info(plan, host);
+  if (!info) return tl::unexpected<Error>(info.error());
+  setup.aux_info = std::move(*info);
   setup.trace_clock = trace_clock;
   setup.command_line = plan.command;
   setup.room_for_ids = kRoomForIds;
@@ -81,6 +83,8 @@ Result<RunOutcome> run_kernel(const ResolvedPlan& plan, const HostFacts& host, c
   auto shared = group_plan(plan, host);
   if (!shared) return tl::unexpected<Error>(shared.error());
   shared->address_filters = options.address_filters;
+  if (plan.backend == BackendKind::coresight)
+    if (auto done = writer.records(time_conv_record(host.page_size)); !done) return tl::unexpected<Error>(done.error());
   if (plan.threads == ThreadMode::per_cpu) return CpuRecorder(*shared, modules, writer, options).run();
   return ExactRecorder(*shared, modules, writer, options).run();
 }

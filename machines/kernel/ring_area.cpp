@@ -45,7 +45,21 @@ bool lies_at(const std::vector<std::byte>& known, Bytes a, Bytes b, uint64_t end
 
 }  // namespace
 
+RingArea::Content RingArea::counted(Bytes area, uint64_t head, uint64_t most) {
+  Content out;
+  const uint64_t fresh = head - std::min(position_, head);
+  const uint64_t size = std::min({fresh, most, static_cast<uint64_t>(area.size())});
+  if (size == 0) return out;
+  out.offset = head - size;
+  const uint64_t at = out.offset % area.size(), straight = std::min<uint64_t>(size, area.size() - at);
+  out.a = area.subspan(at, straight);
+  out.b = area.first(size - straight);
+  position_ = head;
+  return out;
+}
+
 RingArea::Content RingArea::newest(Bytes area, uint64_t head, uint64_t most) {
+  if (head_counts_) return counted(area, head, most);
   const uint64_t at = area.empty() ? 0 : head % area.size();
   went_round_ = went_round_ || any_set(area.subspan(at)) || (head != 0 && at == 0);
   Content out;

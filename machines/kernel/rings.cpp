@@ -7,13 +7,14 @@
 #include "core/perf/record_build.hpp"
 #include "core/perf/ring_records.hpp"
 #include "core/perf/uapi.hpp"
+#include "machines/kernel/trace_unit.hpp"
 
 namespace tracectl::kernel {
 namespace {
 
 bool of_interest(uint32_t type) {
   return type == PERF_RECORD_SAMPLE || type == PERF_RECORD_MMAP2 || type == PERF_RECORD_AUX || type == PERF_RECORD_SWITCH ||
-         type == PERF_RECORD_SWITCH_CPU_WIDE;
+         type == PERF_RECORD_SWITCH_CPU_WIDE || type == perf::kAuxOutputHwId;
 }
 
 }  // namespace
@@ -24,6 +25,7 @@ Result<std::unique_ptr<Ring>> Rings::open(const Seat& seat, const Placing& placi
       Group::open(shared_, seat.pid, seat.tid, seat.cpu, placing, aux_size, owner != nullptr ? &owner->group : nullptr);
   if (!group) return tl::unexpected<Error>(group.error());
   auto ring = std::make_unique<Ring>(Ring{std::move(*group), {}});
+  ring->area = RingArea(unit_of(shared_.plan.backend).head_counts);
   ring->paused = shared_.plan.start_paused;
   ring->facts.pid = seat.cpu < 0 ? seat.pid : -1;
   ring->facts.tid = seat.cpu < 0 ? seat.tid : -1;
@@ -101,6 +103,10 @@ void Rings::look_at(Ring& ring, const perf_event_header& header) {
     return;
   }
   if (!perf::parse_sample_id(ring.record, perf::kSampleType, fields)) return;
+  if (header.type == perf::kAuxOutputHwId) {
+    if (const auto named = perf::parse_hw_id(ring.record)) fail(trace_ids_.seen(fields.cpu, named->id));
+    return;
+  }
   if (header.type != PERF_RECORD_MMAP2) {
     if (events_.switched) events_.switched(ring, (header.misc & PERF_RECORD_MISC_SWITCH_OUT) == 0, fields);
     return;

@@ -20,6 +20,7 @@
 #include "core/session.hpp"
 #include "machines/kernel/group.hpp"
 #include "machines/kernel/ring_area.hpp"
+#include "machines/kernel/trace_ids.hpp"
 #include "machines/kernel/uprobe_page.hpp"
 
 namespace tracectl::kernel {
@@ -88,7 +89,7 @@ class Rings {
   [[nodiscard]] uint64_t missed() const { return missed_; }
   [[nodiscard]] const Result<>& failed() const { return failed_; }
   void fail(const Result<>& why) {
-    if (failed_) failed_ = why;
+    if (failed_ && !why) failed_ = why;
   }
   void report(RunOutcome& out) const;
   [[nodiscard]] const std::map<uint32_t, uint64_t>& hits() const { return hits_; }
@@ -107,7 +108,8 @@ class Rings {
   RingEvents events_;
   std::map<uint64_t, size_t> by_id_;   // event by id
   std::map<uint32_t, uint64_t> hits_;  // by trigger
-  UprobePage uprobe_page_{writer_};
+  UprobePage uprobe_page_{writer_, shared_.plan.backend};
+  TraceIds trace_ids_{shared_, writer_};
   Result<> failed_;
   uint32_t next_idx_ = 0;
   uint64_t missed_ = 0;  // snapshots that found nothing, or came too late for one of their own

@@ -29,7 +29,21 @@ constexpr long kThreads = PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
 constexpr long kChildren = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
 constexpr int kReleaseTries = 1000;
 constexpr timespec kReleaseWait{0, 2 * 1000 * 1000};
-constexpr long kBreakpoint = 0xcc;  // int3
+
+// The processor's breakpoint, and where the pc stands behind it. Sources: SDM vol. 2, INT3; Arm ARM, BRK (the exception
+// returns to the instruction itself).
+#if defined(__x86_64__)
+using Registers = user_regs_struct;
+constexpr uint64_t kBreakpoint = 0xcc, kBreakpointMask = 0xff, kBehind = 1;
+auto& pc_of(Registers& r) { return r.rip; }
+#elif defined(__aarch64__)
+using Registers = user_regs_struct;
+constexpr uint64_t kBreakpoint = 0xd4200000, kBreakpointMask = 0xffffffff, kBehind = 0;
+auto& pc_of(Registers& r) { return r.pc; }
+#else
+#error "the kernel machine knows x86-64 and AArch64"
+#endif
+
 // The signal of a perf event. Source: include/uapi/asm-generic/siginfo.h (TRAP_PERF, _sigfault._perf).
 constexpr int kTrapPerf = 6;
 constexpr size_t kPerfDataOffset = 24;
@@ -215,37 +229,30 @@ bool Tracees::at_snapshot(pid_t tid) {
 }
 
 void Tracees::stop_at_entry(pid_t pid) {
-#if defined(__x86_64__)
   const uint64_t entry = auxiliary(pid, AT_ENTRY);
   if (entry == 0) return;
   errno = 0;
   const long word = ptrace(PTRACE_PEEKTEXT, pid, as_data(entry), nullptr);
   if (errno != 0) return;
-  if (ptrace(PTRACE_POKETEXT, pid, as_data(entry), as_data(static_cast<uint64_t>((word & ~0xffL) | kBreakpoint))) != 0)
-    return;
+  const uint64_t trapped = (static_cast<uint64_t>(word) & ~kBreakpointMask) | kBreakpoint;
+  if (ptrace(PTRACE_POKETEXT, pid, as_data(entry), as_data(trapped)) != 0) return;
   entries_[pid] = {entry, word};
-#else
-  (void)pid;
-#endif
 }
 
 bool Tracees::at_entry(pid_t tid) {
-#if defined(__x86_64__)
   const auto it = entries_.find(known_[tid]);
   if (it == entries_.end()) return false;
-  user_regs_struct regs{};
-  if (ptrace(PTRACE_GETREGS, tid, nullptr, &regs) != 0 || regs.rip != it->second.address + 1) return false;
+  Registers regs{};
+  iovec all{&regs, sizeof regs};
+  if (ptrace(PTRACE_GETREGSET, tid, as_data(NT_PRSTATUS), &all) != 0) return false;
+  if (pc_of(regs) != it->second.address + kBehind) return false;
   const pid_t pid = it->first;
   ptrace(PTRACE_POKETEXT, tid, as_data(it->second.address), as_data(static_cast<uint64_t>(it->second.word)));
-  regs.rip = it->second.address;
-  ptrace(PTRACE_SETREGS, tid, nullptr, &regs);
+  pc_of(regs) = it->second.address;
+  ptrace(PTRACE_SETREGSET, tid, as_data(NT_PRSTATUS), &all);
   entries_.erase(it);
   if (events_.loaded) events_.loaded(pid);
   return true;
-#else
-  (void)tid;
-  return false;
-#endif
 }
 
 bool Tracees::let_go(pid_t tid, int status) {

@@ -193,10 +193,17 @@ TEST_CASE("a processor is named as perf names it") {
 }
 
 TEST_CASE("the page of displaced instructions is walked byte by byte, but for the trampoline") {
-  const std::string page = uprobe_page(4096);
+  const std::string page = uprobe_page(4096, BackendKind::intel_pt);
   REQUIRE(page.size() == 4096);
   CHECK(page[11] == '\x0f');
   CHECK(page[12] == '\x05');  // syscall
   CHECK(page[128] == '\x90');
   CHECK(page[4095] == '\x90');
+}
+
+TEST_CASE("AArch64's page of displaced instructions is instructions of four bytes behind the return's breakpoint") {
+  const std::string page = uprobe_page(4096, BackendKind::coresight);
+  REQUIRE(page.size() == 4096);
+  CHECK(page.substr(0, 8) == std::string("\xa0\x00\x20\xd4\x1f\x20\x03\xd5", 8));
+  CHECK(page.substr(4092) == "\x1f\x20\x03\xd5");
 }
