@@ -100,7 +100,7 @@ void resolve_configid(ResolveContext& c) {
   const Field<std::string>& in = c.plan.coresight.configid;
   c.out.coresight.configid = in.value_or("");
   const PmuFacts* pmu = etm_of(c);
-  if (!in || in->empty() || pmu == nullptr) return;
+  if (!in || (*in).empty() || pmu == nullptr) return;
   const auto event = pmu->events.find(*in);
   if (event == pmu->events.end() || id_in(event->second) == 0)
     return c.diagnostics.unsupported(in.at, fmt::format("this kernel has no configuration \"{}\"", *in),

@@ -16,6 +16,7 @@
 
 #include "core/capture/writer.hpp"
 #include "core/perf/records.hpp"
+#include "core/resolved_plan.hpp"
 
 namespace tracectl::kernel {
 
