@@ -15,6 +15,7 @@
 #include "core/capture/tally.hpp"
 #include "core/check.hpp"
 #include "core/clock.hpp"
+#include "core/perf/record_build.hpp"
 #include "core/perf/ring_records.hpp"
 #include "core/perf/uapi.hpp"
 
@@ -37,7 +38,7 @@ size_t room_of(const WriterSetup& setup, const EventSetup& event) {
 
 // Everything in front of the records, with AUXTRACE_INFO behind it.
 std::string file_head(const WriterSetup& setup) {
-  std::string ids, attrs, info;
+  std::string ids, attrs, info(reinterpret_cast<const char*>(setup.first_records.data()), setup.first_records.size());
   for (const auto& event : setup.events) {
     put(attrs, event.attr);
     put(attrs, FileSection{sizeof(FileHeader) + ids.size(), event.ids.size() * sizeof(uint64_t)});
@@ -78,6 +79,8 @@ struct Writer::Impl {
 
   Result<> move_ids();
   Result<> scan(Bytes a, Bytes b);
+  Result<> take_cpus(uint64_t begin);
+  std::vector<uint64_t> aux_ends;  // of the AUX records that scan() saw, in its bytes
   Result<> publish_size();
 };
 
@@ -86,13 +89,25 @@ Result<> Writer::Impl::scan(Bytes a, Bytes b) {
   std::array<std::byte, 64> body;
   LossTotals seen = loss;
   perf::RingRecords records(a, b);
-  while (records.next())
+  aux_ends.clear();
+  while (records.next()) {
     if (tells_loss(records.header().type)) tally(records.header().type, std::span(body).first(records.body(body)), seen);
+    if (records.header().type == PERF_RECORD_AUX) aux_ends.push_back(records.at() + records.header().size);
+  }
   if (records.broken())
     return fail(fmt::format("the data ring of the traced program holds a broken record at byte {} of {}", records.at(),
                             records.size()),
                 "the program may have written over its trace buffers");
   loss = seen;
+  return {};
+}
+
+// In the file: the ring itself is the kernel's.
+Result<> Writer::Impl::take_cpus(uint64_t begin) {
+  constexpr uint64_t kCpuFromEnd = sizeof(perf::SampleId) - offsetof(perf::SampleId, cpu);
+  constexpr int32_t kNoCpu = -1;
+  for (const uint64_t end : aux_ends)
+    if (auto done = file.patch(begin + end - kCpuFromEnd, std::as_bytes(std::span(&kNoCpu, 1))); !done) return done;
   return {};
 }
 
@@ -138,7 +153,9 @@ Result<> Writer::records(Bytes a, Bytes b) {
   if (a.empty() && b.empty()) return {};
   if (auto ok = impl_->scan(a, b); !ok) return ok;
   const std::array parts = {a, b};
-  return impl_->file.append(parts);
+  const uint64_t begin = impl_->file.size();
+  if (auto done = impl_->file.append(parts); !done || !impl_->setup.aux_without_cpu) return done;
+  return impl_->take_cpus(begin);
 }
 
 Result<> Writer::aux(uint32_t idx, int32_t tid, int32_t cpu, uint64_t aux_offset, Bytes a, Bytes b) {
@@ -192,7 +209,7 @@ Result<> Writer::set_aux_info(const AuxInfo& info) {
   TRACECTL_CHECK(info.type == ours.type && info.priv.size() == ours.priv.size(), "AUXTRACE_INFO may not grow");
   ours = info;
   const std::span<const uint64_t> words(info.priv);
-  return impl_->file.patch(impl_->data_offset + kInfoFixed, std::as_bytes(words));
+  return impl_->file.patch(impl_->data_offset + impl_->setup.first_records.size() + kInfoFixed, std::as_bytes(words));
 }
 
 Result<> Writer::round() {

@@ -37,6 +37,10 @@ struct WriterSetup {
   std::string cpuid;                      // HEADER_CPUID: "GenuineIntel,6,85,4"
   std::string plan_text;                  // written verbatim to plan.toml; not written when empty
   bool directory_is_ours = true;
+  std::vector<std::byte> first_records;  // in front of AUXTRACE_INFO: perf wants TIME_CONV there
+  // AUX records of streams by thread (cpu = -1) lose the cpu in their trailer: perf takes a CoreSight stream's trace by the
+  // cpu that both name (tools/perf/util/cs-etm.c, cs_etm__queue_aux_fragment).
+  bool aux_without_cpu = false;
   uint64_t room_for_ids = 0;  // of each event, in the head: what is added beyond it reaches the file at finish()
   // The trace unit's clock now: AUXTRACE records carry it as reference, from which readers
   // take what a TSC packet's 56 bits lack. perf 6.1 reads 0 as "no time yet" and crashes on

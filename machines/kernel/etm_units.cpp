@@ -117,8 +117,17 @@ Result<coresight::TraceInfo> etm_units(const ResolvedPlan& plan, const HostFacts
     if (!unit) return tl::unexpected<Error>(unit.error());
     out.units.push_back(*unit);
   }
-  // A reader counts each unit's parameters, but takes the clock as known only where all units tell it.
   return out;
+}
+
+bool all_alike(const coresight::TraceInfo& info) {
+  if (info.units.empty()) return false;
+  const auto same = [&first = info.units.front()](const coresight::TraceUnit& u) {
+    return u.architecture == first.architecture && u.config == first.config && u.etmccer == first.etmccer &&
+           u.etmidr == first.etmidr && u.idr0 == first.idr0 && u.idr1 == first.idr1 && u.idr2 == first.idr2 &&
+           u.idr8 == first.idr8 && u.devarch == first.devarch && u.ts_source == first.ts_source;
+  };
+  return std::all_of(info.units.begin(), info.units.end(), same);
 }
 
 }  // namespace tracectl::kernel

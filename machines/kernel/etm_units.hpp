@@ -18,4 +18,7 @@ namespace tracectl::kernel {
 // the kernel tells others, TraceIds puts them in.
 [[nodiscard]] Result<coresight::TraceInfo> etm_units(const ResolvedPlan& plan, const HostFacts& host);
 
+// But for their cpus: then a thread's trace is read alike wherever it ran.
+[[nodiscard]] bool all_alike(const coresight::TraceInfo& info);
+
 }  // namespace tracectl::kernel

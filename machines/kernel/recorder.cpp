@@ -10,6 +10,7 @@
 #include "backends/intel_pt/metadata.hpp"
 #include "machines/kernel/clock.hpp"
 #include "machines/kernel/cpu_recorder.hpp"
+#include "machines/kernel/etm_units.hpp"
 #include "machines/kernel/exact_recorder.hpp"
 #include "machines/kernel/trace_unit.hpp"
 
@@ -67,6 +68,11 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
   auto info = unit_of(plan.backend).aux_info(plan, host);
   if (!info) return tl::unexpected<Error>(info.error());
   setup.aux_info = std::move(*info);
+  if (plan.backend == BackendKind::coresight) {
+    setup.first_records = time_conv_record(host.page_size);
+    const auto units = etm_units(plan, host);
+    setup.aux_without_cpu = !by_cpu && units && all_alike(*units);
+  }
   setup.trace_clock = trace_clock;
   setup.command_line = plan.command;
   setup.room_for_ids = kRoomForIds;
@@ -83,8 +89,6 @@ Result<RunOutcome> run_kernel(const ResolvedPlan& plan, const HostFacts& host, c
   auto shared = group_plan(plan, host);
   if (!shared) return tl::unexpected<Error>(shared.error());
   shared->address_filters = options.address_filters;
-  if (plan.backend == BackendKind::coresight)
-    if (auto done = writer.records(time_conv_record(host.page_size)); !done) return tl::unexpected<Error>(done.error());
   if (plan.threads == ThreadMode::per_cpu) return CpuRecorder(*shared, modules, writer, options).run();
   return ExactRecorder(*shared, modules, writer, options).run();
 }

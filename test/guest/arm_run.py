@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""`tracectl run` of AArch64 programs on two cpus with ETE and TRBE: breakpoints, probes, threads, a buffer that wraps,
+snapshots, a sink by its name, the trace unit's options, address filters; perf in the guest reads each capture."""
+import json
+import re
+
+from arm import Tree, boot, main
+from guest import Skipped, equal, need, quiet_kernel, read, status
+
+RUNS = {
+    "spans": "--window from=breakpoint:windows_static:begin_work,to=breakpoint:windows_static:end_work -- WINDOWS spans 20",
+    "uprobes": "--window function=windows_static:leaf -- WINDOWS calls 20",
+    "threads": "--window from=breakpoint:windows_static:leaf,to=breakpoint:windows_static:calls -- WINDOWS threads 5",
+    "syscalls": "--window from=tracepoint:syscalls:sys_exit_close,to=tracepoint:syscalls:sys_enter_getppid "
+                "-- WINDOWS syscalls 10",
+    "whole": "--size 64KiB -- RING 3 100000",
+    "ring": "/ring.toml -- RING 3 50000",
+    "crash": "/ring.toml --snapshot-on crash -- RING 0 50000 crash",
+    "sink": "/sink.toml --window from=breakpoint:windows_static:begin_work,to=breakpoint:windows_static:end_work -- WINDOWS spans 5",
+    "options": "/options.toml --window from=breakpoint:windows_static:begin_work,to=breakpoint:windows_static:end_work "
+               "-- WINDOWS spans 5",
+    "filter": "/filter.toml -- WINDOWS calls 20",
+    "cpus": "--size 256KiB -a -- WINDOWS calls 20",
+    "no_sink": "/no_sink.toml -- WINDOWS calls 1",
+    "missing": "-- /no/such/program",
+}
+# What runs under one of these runs on cpu 0, whose sink is trbe0.
+PINNED = ("sink",)
+READ = ("spans", "uprobes", "threads", "syscalls", "sink", "options", "filter")
+PLANS = {
+    "ring": '[buffer]\nsize = "64KiB"\n[[trigger]]\non = "breakpoint:ring_static:report_error"\ndo = "snapshot"\nsize = "16KiB"\n',
+    "sink": '[trace.coresight]\nsink = "trbe0"\n',
+    "no_sink": '[trace.coresight]\nsink = "tmc_etr0"\n',
+    "options": "[trace.coresight]\nretstack = true\ncycacc = true\ncc_threshold = 256\nbranch_broadcast = false\n",
+    "filter": '[trace]\nfilter = ["windows_static:leaf"]\n',
+}
+
+
+def script(programs):
+    lines = ["export HOME=/out"]
+    for name, words in RUNS.items():
+        for word, path in programs.items():
+            words = words.replace(word, path)
+        pinned = "taskset 1 " if name in PINNED else ""
+        lines += [f"{pinned}tracectl run -q -o {name}.data {words} >{name}.out 2>{name}.err", f"echo $? >{name}.status"]
+    lines += [f"for name in {' '.join(READ)}; do perf script -D -i $name.data >$name.dump 2>&1",
+              "perf script -i $name.data --itrace=i1i -F ip,sym >$name.perf 2>$name.perf.err; done",
+              "tracectl check /options.toml >options.check 2>&1",
+              "dmesg | grep -iE 'warn|bug:|oops' >dmesg", "true"]
+    return "\n".join(lines) + "\n"
+
+
+def prepare(bench):
+    tree = Tree(bench)
+    tree.tracectl()
+    programs = {"WINDOWS": tree.program("windows"), "RING": tree.program("ring")}
+    for name, text in PLANS.items():
+        tree.text(f"/{name}.toml", "plan = 1\n" + text)
+    return boot(tree, script(programs), cpus=2, icount=False)
+
+
+def facts_of(out, name, wanted=0):
+    equal(f"status of {name}: {read(out, name + '.err')[-500:]}", status(out, name), wanted)
+    return json.loads(read(out, f"{name}.data/capture.json"))
+
+
+def losses(facts):
+    return {kind: count for kind, count in facts["loss"].items() if count}
+
+
+def clean(out, name, windows):
+    facts = facts_of(out, name)
+    equal(f"losses of {name}", losses(facts), {})
+    equal(f"windows of {name}", facts["windows"], windows)
+    return facts
+
+
+def perf_reads(out, name):
+    """{function: instructions} of perf in the guest, which must meet no bad packet and miss no piece."""
+    dump = read(out, f"{name}.dump")
+    need("I_TRACE_INFO" in dump, name, "has no packets:", dump[-500:])
+    equal(f"bad packets of {name}",
+          re.findall(r"^.*(?:I_BAD|I_RESERVED|Couldn't find auxtrace|OCSD_ERR).*$", dump, re.M), [])
+    found = {}
+    for word in re.findall(r"^\s*[0-9a-f]+ (\S+)$", read(out, f"{name}.perf"), re.M):
+        found[word] = found.get(word, 0) + 1
+    return found
+
+
+def breakpoints(_, out):
+    clean(out, "spans", 20)
+    need(perf_reads(out, "spans").get("leaf", 0) > 0, "no leaf in it")
+
+
+def probes(_, out):
+    """A window by function; the displaced instruction and the return's trampoline lie in the kernel's own page."""
+    clean(out, "uprobes", 20)
+    need(perf_reads(out, "uprobes").get("leaf", 0) > 0, "no leaf in it")
+
+
+def threads(_, out):
+    """Four threads over two cpus, each with its own group."""
+    facts = clean(out, "threads", 4)
+    equal("threads with trace", len([t for t in facts["threads"] if t["bytes"]]), 4)
+    perf_reads(out, "threads")
+
+
+def system_calls(_, out):
+    clean(out, "syscalls", 11)
+    perf_reads(out, "syscalls")
+
+
+def wraps(_, out):
+    """A buffer that goes round; what a full one cut is counted."""
+    facts = facts_of(out, "whole")
+    need(facts["trace_bytes"] > 2 * (64 << 10), "the buffer never went round:", facts["trace_bytes"])
+    lost = losses(facts)
+    need(set(lost) <= {"truncated", "collision"} and lost.get("collision", 0) > 0, "losses:", lost)
+    return f"{facts['trace_bytes']} bytes through 64 KiB: {lost}"
+
+
+def snapshots(_, out):
+    facts = facts_of(out, "ring")
+    need(0 < facts["trace_bytes"] <= 3 * 16384, "bytes:", facts["trace_bytes"])
+    need("report_error" not in read(out, "ring.err"), read(out, "ring.err"))
+    kept = facts_of(out, "crash", 139)
+    need(kept["trace_bytes"] > 1000, "bytes kept at the crash:", kept["trace_bytes"])
+    return f"{facts['trace_bytes']} bytes of three snapshots, {kept['trace_bytes']} at a crash"
+
+
+def sink_by_name(_, out):
+    clean(out, "sink", 5)
+    perf_reads(out, "sink")
+    equal("status of a sink that is not there", status(out, "no_sink"), 3)
+    need('no sink "tmc_etr0"' in read(out, "no_sink.err") and "trbe0, trbe1" in read(out, "no_sink.err"),
+         read(out, "no_sink.err"))
+
+
+def unit_options(_, out):
+    """Return stack and cycle counts, with a threshold: an attr longer than what the capture keeps of it."""
+    clean(out, "options", 5)
+    perf_reads(out, "options")
+    need("I_CCNT" in read(out, "options.dump"), "no cycle count in it")
+    need("config3          0x100" in read(out, "options.check"), read(out, "options.check"))
+
+
+def address_filters(_, out):
+    """The trace unit itself leaves out all but one function."""
+    equal(f"losses of filter: {read(out, 'filter.err')}", losses(facts_of(out, "filter")), {})
+    equal("functions", sorted(perf_reads(out, "filter")), ["leaf"])
+
+
+def all_cpus(_, out):
+    facts = facts_of(out, "cpus")
+    equal("buffers, by cpu", len(facts["threads"]), 2)
+    need(facts["trace_bytes"] > 0, "no trace")
+
+
+def ends(_, out):
+    equal("status of no program", status(out, "missing"), 127)
+
+
+def decoded_here(bench, out):
+    """tracectl of this computer reads them: no error but behind a loss."""
+    for name in READ:
+        done = bench.run([bench.tracectl, "info", "--json", f"{out}/{name}.data"])
+        if b"cannot decode coresight" in done.stderr:
+            raise Skipped("this tracectl decodes no CoreSight yet")
+        equal(f"decode errors of {name}", json.loads(done.stdout)["decode_errors"], 0)
+
+
+if __name__ == "__main__":
+    main(prepare, [breakpoints, probes, threads, system_calls, wraps, snapshots, sink_by_name, unit_options, address_filters,
+                   all_cpus, ends, decoded_here, quiet_kernel])
