@@ -81,6 +81,7 @@ class Tree(guest.Tree):
     def __init__(self, bench):  # pylint: disable=super-init-not-called
         self.bench = bench
         self.root = bench.path("tree")
+        self.copies = ""  # the guest's init mounts its own /tmp, where this computer has the programs
         os.makedirs(self.root)
 
     def tracectl(self):
@@ -101,7 +102,9 @@ class Tree(guest.Tree):
         done = subprocess.run([PREFIX + "gcc", "-O1", "-g", "-static", "-pthread", "-o", target, source],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         need(done.returncode == 0, done.stdout.decode(errors="replace"))
-        self.add(target, target)
+        inside = f"/opt/programs/{path}_static"
+        self.add(target, inside)
+        self.copies += f"mkdir -p {os.path.dirname(target)}; cp {inside} {target}\n"
         return target
 
 
@@ -112,7 +115,7 @@ def boot(tree, script, cpus=1, icount=True, timeout=280):
     bench = tree.bench
     out = bench.path("out")
     with open(bench.path("script"), "w", encoding="utf-8") as file:
-        file.write(script)
+        file.write(tree.copies + script)
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "EXTRA": tree.root, "CPUS": str(cpus), "TIMEOUT": str(timeout),
            "QARGS": "-icount shift=3,sleep=off" if icount else ""}
     done = subprocess.run(["bash", os.path.join(find_instrument(), "boot.sh"), bench.path("script"), out], env=env,
