@@ -10,6 +10,7 @@
 #include <chrono>
 #include <set>
 
+#include "backends/coresight/decoder.hpp"
 #include "backends/intel_pt/decoder.hpp"
 #include "cli/verbs.hpp"
 #include "core/units.hpp"
@@ -50,8 +51,14 @@ class Progress final : public decode::ItemSink {
   bool shown_ = false;
 };
 
-std::unique_ptr<decode::Decoder> decoder_for(const capture::Reader& reader) {
+// nullptr: of a technology that we have no decoder for.
+Result<std::unique_ptr<decode::Decoder>> decoder_for(const capture::Reader& reader) {
   const capture::AuxInfo& info = reader.aux_info();
+  if (info.type == kCoresight) {
+    auto facts = coresight::facts_of(reader);
+    if (!facts) return tl::unexpected(facts.error());
+    return coresight::make_decoder(std::move(*facts));
+  }
   if (info.type != kIntelPt) return nullptr;
   uint64_t config = 0;
   for (const auto& event : reader.events())
@@ -93,23 +100,25 @@ Result<> decode_run(decode::Decoder& decoder, const StreamVisit& visit, const de
   const auto bytes = visit.trace.subspan(run.begin, run.size);
   // Behind a gap a run begins anywhere in a packet, and only a sync point helps.
   const auto opening = run.missing == 0 ? decoder.opening(bytes) : std::span<const std::byte>{};
-  if (opening.empty()) return decoder.decode(*visit.stream, bytes, turns, sink);
+  if (opening.empty()) return decoder.decode(*visit.stream, {bytes, run.time}, turns, sink);
   const std::array parts = {opening, bytes};
   const auto joined = decode::StreamBytes::join(parts);
   if (!joined) return tl::unexpected<Error>(joined.error());
   sink.opened_by(opening.size());
-  return decoder.decode(*visit.stream, joined->bytes(), turns, sink);
+  return decoder.decode(*visit.stream, {joined->bytes(), run.time}, turns, sink);
 }
 
 Result<> decode_runs(decode::Decoder& decoder, const StreamVisit& visit, decode::ItemSink& sink) {
   for (const auto& run : decode::runs_of(*visit.stream)) {
     RunSink next(sink, run.begin);
-    const uint64_t start = decoder.start_time(visit.trace.subspan(run.begin, run.size));
+    const uint64_t told = decoder.start_time(*visit.stream, visit.trace.subspan(run.begin, run.size));
+    const uint64_t start = told != 0 ? told : run.time;
     const decode::Turn& turn = decode::turn_at(visit.turns, start);
-    const auto begun = run.begin == 0 ? 0 : static_cast<size_t>(&turn - visit.turns.data());
+    const auto begun = run.begin == 0 && run.time == 0 ? 0 : static_cast<size_t>(&turn - visit.turns.data());
     const auto turns = std::span<const decode::Turn>(visit.turns).subspan(begun);
     decode::Stamp stamp{start, turn.pid, turn.tid, visit.stream->cpu, 0, &turn};
     if (run.missing != 0 && !next.on_event(stamp, {decode::Event::Kind::gap, 0, run.missing, "gap"})) break;
+    if (run.size == 0) continue;
     if (auto r = decode_run(decoder, visit, run, turns, next); !r) return r;
     if (!next.go_on()) break;
   }
@@ -153,7 +162,10 @@ Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& opt
   out->images = decode::ImageSet::from_capture(out->reader);
   out->schedule = decode::Schedule::from_capture(out->reader);
   out->windows = decode::WindowSet::from_capture(out->reader, out->facts);
-  out->decoder = decoder_for(out->reader);
+  auto decoder = decoder_for(out->reader);
+  if (!decoder) return tl::unexpected(decoder.error());
+  out->decoder = std::move(*decoder);
+  if (out->decoder != nullptr) out->threads_in_trace = out->decoder->use_threads(out->thread_turns);
   for (size_t i = 0; i < kLossKinds; ++i)
     out->loss.count[i] = std::max(out->reader.loss().count[i], out->facts.loss.count[i]);
   if (options.window > out->windows.all().size())
@@ -185,42 +197,98 @@ uint64_t OpenCapture::threads() const {
   return tids.size();
 }
 
+namespace {
+
+// One walk over the streams that the options select.
+struct StreamWalk {
+  OpenCapture& capture;
+  const CaptureOptions& options;
+  const std::function<Result<bool>(StreamVisit&)>& fn;
+  decode::LossMarks marks;
+  uint64_t done = 0;  // bytes
+  bool found = false;
+
+  [[nodiscard]] std::string comm(int32_t pid, uint64_t time) const { return capture.images.comm(pid, time); }
+  Result<bool> visit(const capture::AuxStream& stream, std::span<const std::byte> trace, bool marked);
+  Result<> decode(StreamVisit& visit, bool marked, decode::ItemSink& sink);
+  Result<bool> each_source(const capture::AuxStream& stream);
+};
+
+Result<> StreamWalk::decode(StreamVisit& visit, bool marked, decode::ItemSink& sink) {
+  static const std::vector<decode::LossMark> none;
+  const auto& known = marked ? marks.of(*visit.stream) : none;
+  views::Follow follow([this](int32_t pid, uint64_t time) { return comm(pid, time); }, options.tid, visit.context, sink);
+  const bool turns = visit.turns.size() > 1 || capture.threads_in_trace;
+  decode::ItemSink& next = turns ? static_cast<decode::ItemSink&>(follow) : sink;
+  if (::isatty(STDERR_FILENO) == 0) return decode_marked(*capture.decoder, visit, known, next);
+  Progress progress(next, done, capture.reader.aux_bytes());
+  return decode_marked(*capture.decoder, visit, known, progress);
+}
+
+Result<bool> StreamWalk::visit(const capture::AuxStream& stream, std::span<const std::byte> trace, bool marked) {
+  StreamVisit visit;
+  visit.stream = &stream;
+  visit.trace = trace;
+  const uint64_t start = capture.decoder->start_time(stream, trace);
+  visit.turns = capture.schedule.of(stream, capture.images, start);
+  const auto is_wanted = [this](const decode::Turn& turn) { return turn.tid == options.tid; };
+  const bool may_be = options.tid < 0 || (capture.threads_in_trace && stream.tid < 0) ||
+                      std::any_of(visit.turns.begin(), visit.turns.end(), is_wanted);
+  if (!may_be) return true;
+  found = true;
+  const decode::Turn& first = decode::turn_at(visit.turns, start);
+  decode::Locator locator(capture.symbols, *first.images);
+  visit.context = {first.pid, first.tid, stream.cpu, comm(first.pid, start), &locator, &capture.windows};
+  visit.decode = [&](decode::ItemSink& sink) { return decode(visit, marked, sink); };
+  return fn(visit);
+}
+
+Result<bool> StreamWalk::each_source(const capture::AuxStream& stream) {
+  const auto bytes = decode::StreamBytes::of(capture.reader, stream);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const auto sources = capture.decoder->sources(stream, bytes->bytes());
+  bool marked = true;  // the losses that records tell of are said once
+  for (const decode::Source& source : sources) {
+    capture::AuxStream part = stream;
+    part.source = source.id;
+    part.cpu = source.cpu;
+    const auto go_on = visit(part, bytes->bytes(), std::exchange(marked, false));
+    if (!go_on || !*go_on) return go_on;
+  }
+  return true;
+}
+
+}  // namespace
+
 Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
                          const std::function<Result<bool>(StreamVisit&)>& fn) {
   if (capture.decoder == nullptr) return no_decoder(capture);
-  uint64_t done = 0;
-  bool found = options.tid < 0;
-  const auto comm = [&capture](int32_t pid, uint64_t time) { return capture.images.comm(pid, time); };
-  const auto marks = capture.reader.loss().any() ? decode::LossMarks::from_capture(capture.reader) : decode::LossMarks{};
-  for (const capture::AuxStream* each : streams_in_order(capture.reader)) {
-    const capture::AuxStream& stream = *each;
-    if (options.tid >= 0 && stream.cpu < 0 && stream.tid != options.tid) continue;
-    const auto bytes = decode::StreamBytes::of(capture.reader, stream);
-    if (!bytes) return tl::unexpected(bytes.error());
-    StreamVisit visit;
-    visit.stream = &stream;
-    visit.trace = bytes->bytes();
-    const uint64_t start = capture.decoder->start_time(visit.trace);
-    visit.turns = capture.schedule.of(stream, capture.images, start);
-    const auto is_wanted = [&options](const decode::Turn& turn) { return turn.tid == options.tid; };
-    if (options.tid >= 0 && std::none_of(visit.turns.begin(), visit.turns.end(), is_wanted)) continue;
-    found = true;
-    const decode::Turn& first = decode::turn_at(visit.turns, start);
-    decode::Locator locator(capture.symbols, *first.images);
-    visit.context = {first.pid, first.tid, stream.cpu, comm(first.pid, start), &locator, &capture.windows};
-    visit.decode = [&](decode::ItemSink& sink) -> Result<> {
-      views::Follow follow(comm, options.tid, visit.context, sink);
-      decode::ItemSink& next = visit.turns.size() > 1 ? static_cast<decode::ItemSink&>(follow) : sink;
-      if (::isatty(STDERR_FILENO) == 0) return decode_marked(*capture.decoder, visit, marks.of(stream), next);
-      Progress progress(next, done, capture.reader.aux_bytes());
-      return decode_marked(*capture.decoder, visit, marks.of(stream), progress);
-    };
-    const auto go_on = fn(visit);
+  StreamWalk walk{capture, options, fn, {}, 0, options.tid < 0};
+  if (capture.reader.loss().any()) walk.marks = decode::LossMarks::from_capture(capture.reader);
+  for (const capture::AuxStream* stream : streams_in_order(capture.reader)) {
+    if (options.tid >= 0 && stream->cpu < 0 && stream->tid >= 0 && stream->tid != options.tid) continue;
+    const auto go_on = walk.each_source(*stream);
     if (!go_on) return tl::unexpected(go_on.error());
     if (!*go_on) break;
-    done += stream.size;
+    walk.done += stream->size;
   }
-  if (!found) return fail_usage(fmt::format("no trace of thread {} in {}", options.tid, capture.reader.path()));
+  if (!walk.found) return fail_usage(fmt::format("no trace of thread {} in {}", options.tid, capture.reader.path()));
+  return {};
+}
+
+Result<> for_each_packet(OpenCapture& capture, const StreamVisit& visit,
+                         const std::function<bool(const decode::PacketText&)>& fn) {
+  if (visit.stream->pieces.empty()) return capture.decoder->packets(*visit.stream, visit.trace, fn);
+  bool go = true;
+  for (const auto& run : decode::runs_of(*visit.stream)) {
+    const auto moved = [&](decode::PacketText packet) {
+      packet.offset += run.begin;
+      return go = fn(packet);
+    };
+    if (auto done = capture.decoder->packets(*visit.stream, visit.trace.subspan(run.begin, run.size), moved); !done)
+      return done;
+    if (!go) break;
+  }
   return {};
 }
 

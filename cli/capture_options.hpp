@@ -45,7 +45,9 @@ struct OpenCapture {
   decode::Schedule schedule;
   decode::WindowSet windows;
   decode::SymbolStore symbols;
+  decode::ThreadTurns thread_turns{images};
   std::unique_ptr<decode::Decoder> decoder;  // null: no decoder for this trace
+  bool threads_in_trace = false;             // Decoder::use_threads
   LossTotals loss;                           // of the recording: the file's own and capture.json's
 
   [[nodiscard]] std::string backend() const;
@@ -67,6 +69,10 @@ std::vector<const capture::AuxStream*> streams_in_order(const capture::Reader& r
 // Calls `fn` for every stream that the options select; false from it stops the walk.
 Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
                          const std::function<Result<bool>(StreamVisit&)>& fn);
+
+// The packets of a stream, as Decoder::packets gives them.
+Result<> for_each_packet(OpenCapture& capture, const StreamVisit& visit,
+                         const std::function<bool(const decode::PacketText&)>& fn);
 
 // Decodes all selected streams into a summary; `functions`: names too, which costs more.
 Result<> summarize(OpenCapture& capture, const CaptureOptions& options, bool functions, views::Summary& summary);

@@ -87,7 +87,7 @@ std::string comm_of(const OpenCapture& capture, const capture::AuxStream& stream
   const int32_t pid = stream.pid >= 0 ? stream.pid : capture.images.pid_of(stream.tid);
   uint64_t start = 0;
   if (capture.decoder != nullptr && !stream.fragments.empty())
-    start = capture.decoder->start_time(capture.reader.bytes(stream.fragments.front()));
+    start = capture.decoder->start_time(stream, capture.reader.bytes(stream.fragments.front()));
   return capture.images.comm(pid, start == 0 ? ~uint64_t{0} : start);
 }
 

@@ -89,7 +89,7 @@ Result<> show(StreamVisit& visit, const Options& options, bool last_blocks, deco
 }
 
 Result<bool> show_packets(OpenCapture& capture, StreamVisit& visit, views::Out& out) {
-  const auto done = capture.decoder->packets(visit.trace, [&](const decode::PacketText& p) {
+  const auto done = for_each_packet(capture, visit, [&](const decode::PacketText& p) {
     if (out.json()) {
       out.line(fmt::format(R"({{"tid":{},"offset":{},"packet":{},"payload":{}}})", visit.context.tid, p.offset,
                            views::quoted(p.name), views::quoted(p.payload)));

@@ -23,6 +23,9 @@ enum class BranchKind : uint8_t {
   far,      // far call, far return, interrupt return, software interrupt
 };
 
+// Instruction sets.
+enum class Isa : uint8_t { x86_64, a64, a32, t32 };
+
 struct Turn;  // schedule.hpp
 
 // Where and when.
@@ -43,6 +46,7 @@ struct Block {
   BranchKind kind = BranchKind::none;
   bool taken = false;  // control did not fall through: known once the next block is
   uint64_t to = 0;     // where control went; 0 when the trace does not say (pause, end, error)
+  Isa isa = Isa::x86_64;
 };
 
 struct Event {

@@ -33,21 +33,43 @@ Result<Fd> temporary_file() {
   return fd;
 }
 
+// Where a run ends and another begins, although no byte is missing.
+std::vector<uint64_t> cuts_of(const capture::AuxStream& stream) {
+  std::vector<uint64_t> out = stream.cuts;
+  if (stream.pieces.empty()) return out;
+  for (const auto& piece : stream.pieces) {
+    out.push_back(piece.offset);
+    out.push_back(piece.offset + piece.size);
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+// Of the last piece that begins at or in front of a stream position.
+uint64_t time_at(const capture::AuxStream& stream, uint64_t position) {
+  const auto behind = std::upper_bound(stream.pieces.begin(), stream.pieces.end(), position,
+                                       [](uint64_t at, const capture::AuxPiece& piece) { return at < piece.offset; });
+  return behind == stream.pieces.begin() ? 0 : std::prev(behind)->time;
+}
+
 }  // namespace
 
 std::vector<Run> runs_of(const capture::AuxStream& stream) {
   std::vector<Run> out;
   uint64_t at = 0, next = 0;
-  auto cut = stream.cuts.begin();
+  const std::vector<uint64_t> cuts = cuts_of(stream);
+  auto cut = cuts.begin();
   for (const auto& fragment : stream.fragments) {
     if (out.empty() || fragment.aux_offset > next)
-      out.push_back({at, 0, fragment.aux_offset - std::min(next, fragment.aux_offset)});
+      out.push_back(
+          {at, 0, fragment.aux_offset - std::min(next, fragment.aux_offset), time_at(stream, fragment.aux_offset)});
     const uint64_t end = fragment.aux_offset + fragment.size;
-    for (; cut != stream.cuts.end() && *cut < end; ++cut) {
+    for (; cut != cuts.end() && *cut < end; ++cut) {
       if (*cut <= fragment.aux_offset && out.back().size == 0) continue;  // a run begins here anyway
       const uint64_t split = at + (std::max(*cut, fragment.aux_offset) - fragment.aux_offset);
       out.back().size = split - out.back().begin;
-      out.push_back({split, 0, 0});
+      out.push_back({split, 0, 0, time_at(stream, *cut)});
     }
     at += fragment.size;
     out.back().size = at - out.back().begin;

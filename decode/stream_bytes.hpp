@@ -20,12 +20,14 @@
 namespace tracectl::decode {
 
 // Where the buffer was full (AuxStream::cuts) a new run begins as well, although no byte is
-// missing: the trace stopped, and went on elsewhere.
+// missing: the trace stopped, and went on elsewhere. And so it does where a piece of CoreSight's trace begins or ends
+// (AuxStream::pieces).
 //
 // Bytes without a gap.
 struct Run {
   uint64_t begin = 0, size = 0;  // in StreamBytes::bytes()
   uint64_t missing = 0;          // bytes of trace in front of it that were not kept
+  uint64_t time = 0;             // of its AuxPiece; 0: none tells
 };
 [[nodiscard]] std::vector<Run> runs_of(const capture::AuxStream& stream);
 

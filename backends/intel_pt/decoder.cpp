@@ -389,13 +389,14 @@ class PtDecoder final : public decode::Decoder {
     pt_iscache_set_limit(cache_.get(), uint64_t{1} << 40);
   }
 
-  Result<> decode(const capture::AuxStream& stream, std::span<const std::byte> trace, std::span<const decode::Turn> turns,
+  Result<> decode(const capture::AuxStream& stream, const decode::Piece& piece, std::span<const decode::Turn> turns,
                   decode::ItemSink& sink) override {
     TRACECTL_CHECK(!turns.empty(), "a stream without a program");
-    return Walk(facts_, cache_.get(), insns_, stream, trace, turns, sink).run();
+    return Walk(facts_, cache_.get(), insns_, stream, piece.trace, turns, sink).run();
   }
 
-  Result<> packets(std::span<const std::byte> trace, const std::function<bool(const decode::PacketText&)>& fn) override {
+  Result<> packets(const capture::AuxStream&, std::span<const std::byte> trace,
+                   const std::function<bool(const decode::PacketText&)>& fn) override {
     const pt_config config = make_config(facts_, trace);
     const std::unique_ptr<pt_packet_decoder, PacketDecoderEnd> decoder(pt_pkt_alloc_decoder(&config));
     if (trace.empty()) return {};
@@ -419,7 +420,7 @@ class PtDecoder final : public decode::Decoder {
 
   std::span<const std::byte> opening(std::span<const std::byte> trace) override { return opening_of(trace); }
 
-  uint64_t start_time(std::span<const std::byte> trace) override {
+  uint64_t start_time(const capture::AuxStream&, std::span<const std::byte> trace) override {
     uint64_t time = 0;
     const pt_config config = make_config(facts_, trace);
     const std::unique_ptr<pt_packet_decoder, PacketDecoderEnd> decoder(pt_pkt_alloc_decoder(&config));

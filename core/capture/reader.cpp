@@ -34,15 +34,18 @@ struct Reader::Impl {
   std::vector<AuxStream> streams;
   LossTotals loss;
   std::unordered_map<uint64_t, int> event_of_id;
+  // A PERF_RECORD_AUX that cuts a stream.
   struct Cut {
     int32_t tid = -1, cpu = -1;
-    uint64_t at = 0;  // stream position
+    bool truncated = false, raw = false;
+    AuxPiece piece;
   };
   std::vector<Cut> cuts;
 
   void index();
   void note_cut(const RawRecord& raw);
   void add_fragment(const RawRecord& raw, std::map<uint32_t, size_t>& stream_of_idx);
+  void add_cuts(AuxStream& stream) const;
   void settle_streams(const std::unordered_map<int32_t, int32_t>& pid_of_tid);
   [[nodiscard]] Record parse(const RawRecord& raw) const;
   [[nodiscard]] uint64_t id_of(const RawRecord& raw) const;
@@ -102,9 +105,31 @@ void Reader::Impl::add_fragment(const RawRecord& raw, std::map<uint32_t, size_t>
 
 void Reader::Impl::note_cut(const RawRecord& raw) {
   const auto aux = perf::parse_aux(raw.body);
-  if (!aux || (aux->flags & perf::kAuxFlagTruncated) == 0) return;
+  if (!aux) return;
+  const bool truncated = (aux->flags & perf::kAuxFlagTruncated) != 0;
+  if (!truncated && info.type != perf::kAuxtraceCsEtm) return;
   const Record record = parse(raw);
-  cuts.push_back({record.tid, record.cpu, aux->offset + aux->size});
+  AuxPiece piece{aux->offset, aux->size, record.time};
+  // Of a buffer that is written over the record has the end: tools/perf/util/cs-etm.c, cs_etm__queue_aux_fragment().
+  const bool over = info.type == perf::kAuxtraceCsEtm && (aux->flags & perf::kAuxFlagOverwrite) != 0;
+  if (over) piece.offset -= std::min(piece.offset, piece.size);
+  cuts.push_back(
+      {record.tid, record.cpu, truncated, (aux->flags & perf::kAuxFlagFormatMask) == perf::kAuxFormatCoresightRaw, piece});
+}
+
+void Reader::Impl::add_cuts(AuxStream& stream) const {
+  const bool pieces = info.type == perf::kAuxtraceCsEtm;
+  for (const Cut& cut : cuts) {
+    const bool ours = stream.tid >= 0 ? cut.tid == stream.tid : cut.cpu == stream.cpu;
+    if (!ours && !(pieces && streams.size() == 1)) continue;
+    if (cut.truncated) stream.cuts.push_back(cut.piece.offset + cut.piece.size);
+    if (!pieces || cut.piece.size == 0) continue;
+    stream.pieces.push_back(cut.piece);
+    stream.raw = stream.raw || cut.raw;
+  }
+  std::sort(stream.cuts.begin(), stream.cuts.end());
+  std::stable_sort(stream.pieces.begin(), stream.pieces.end(),
+                   [](const AuxPiece& a, const AuxPiece& b) { return a.offset < b.offset; });
 }
 
 // Order, gaps, and the padding: a fragment that runs up to 7 bytes into the next one was padded.
@@ -119,9 +144,7 @@ void Reader::Impl::settle_streams(const std::unordered_map<int32_t, int32_t>& pi
       if (distance > list[i].size) stream.gaps += distance - list[i].size;
     }
     for (const auto& fragment : list) stream.size += fragment.size;
-    for (const Cut& cut : cuts)
-      if (stream.tid >= 0 ? cut.tid == stream.tid : cut.cpu == stream.cpu) stream.cuts.push_back(cut.at);
-    std::sort(stream.cuts.begin(), stream.cuts.end());
+    add_cuts(stream);
     if (const auto found = pid_of_tid.find(stream.tid); found != pid_of_tid.end()) stream.pid = found->second;
   }
 }

@@ -55,6 +55,12 @@ struct AuxFragment {
   uint64_t aux_offset = 0;   // position in the stream
 };
 
+// What one PERF_RECORD_AUX tells of a stream: the trace that was taken out of the sink at once.
+struct AuxPiece {
+  uint64_t offset = 0, size = 0;  // stream position; bytes
+  uint64_t time = 0;              // ns of the perf clock: behind its trace
+};
+
 // All trace of one AUX buffer: one thread (cpu == -1) or one cpu (tid == -1).
 // `follows_tasks`: a cpu's buffer that only certain threads write into, each by an event of its
 // own (`perf record CMD`).
@@ -67,6 +73,10 @@ struct AuxStream {
   bool follows_tasks = false;
   std::vector<AuxFragment> fragments;
   std::vector<uint64_t> cuts;  // stream positions behind which trace is missing: the buffer was full (TRUNCATED)
+  // CoreSight only. Its trace unit starts anew with each piece.
+  std::vector<AuxPiece> pieces;  // by offset; none is empty
+  bool raw = false;              // a trace unit's bytes as they are (TRBE); else in frames, perhaps of several units
+  uint8_t source = 0;            // only what has this trace id (decode::Decoder::sources); 0: all
 };
 
 // PERF_RECORD_AUXTRACE_INFO.

@@ -73,6 +73,7 @@ inline constexpr uint64_t kAuxFlagOverwrite = 0x02;
 inline constexpr uint64_t kAuxFlagPartial = 0x04;
 inline constexpr uint64_t kAuxFlagCollision = 0x08;
 inline constexpr uint64_t kAuxFlagFormatMask = 0xff00;
+inline constexpr uint64_t kAuxFormatCoresightRaw = 0x0100;  // PERF_AUX_FLAG_CORESIGHT_FORMAT_RAW, Linux 5.13
 
 // MMAP2 carries a build-id in place of device and inode, Linux 5.12.
 inline constexpr uint16_t kMiscMmapBuildId = 1 << 14;

@@ -29,7 +29,7 @@ CONFIG_BACKEND_FILES = {"pmu.hpp", "buffer.hpp", "sinks.hpp"}
 DOORS = {
     "toml++": (r"toml\+\+/|toml\.hpp", {"config/parse.cpp"}),
     "libipt": (r"intel-pt\.h", {"backends/intel_pt/decoder.cpp"}),
-    "OpenCSD": (r"opencsd/", {"backends/coresight/decoder.cpp"}),
+    "OpenCSD": (r"opencsd/", {"backends/coresight/tree.cpp"}),
     "Zydis": (r"Zydis/", {"backends/intel_pt/insn.cpp"}),
     "elfutils": (r"(elfutils/|libelf\.h|gelf\.h|libdw|dwarf\.h)", {"decode/symbols.cpp"}),
     "Capstone": (r"capstone/", {"views/disassembly.cpp"}),

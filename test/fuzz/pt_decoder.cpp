@@ -46,8 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Counter sink;
   const decode::Turn turn{0, 0, 1, 1, &images};
   (void)decoder->decode({}, trace, {&turn, 1}, sink);
-  (void)decoder->start_time(trace);
+  (void)decoder->start_time({}, trace);
   size_t packets = 0;
-  (void)decoder->packets(trace, [&](const decode::PacketText& p) { return !p.name.empty() && ++packets < 20000; });
+  (void)decoder->packets({}, trace, [&](const decode::PacketText& p) { return !p.name.empty() && ++packets < 20000; });
   return 0;
 }

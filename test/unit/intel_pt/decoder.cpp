@@ -311,7 +311,7 @@ TEST_CASE("times are converted as AUXTRACE_INFO says") {
   t.psb(1000);
   pass(t, 4096, "!");
   const auto decoder = intel_pt::make_decoder({1, {8, 10, 2048, 5000, 1}}, "");
-  CHECK(decoder->start_time(t.bytes()) == 5000 + 1000 * 2);
+  CHECK(decoder->start_time({}, t.bytes()) == 5000 + 1000 * 2);
   const Log log = decode_all(t.bytes(), test_image(), {1, {8, 10, 2048, 5000, 1}});
   REQUIRE_FALSE(log.times.empty());
   CHECK(log.times[0] == 5000 + 4096 * 2);
@@ -323,7 +323,7 @@ TEST_CASE("packets are listed by name with their payload") {
   pass(t, 0xc8, "!.!");
   std::string text;
   const auto decoder = intel_pt::make_decoder(emulated_info(), "");
-  REQUIRE(decoder->packets(t.bytes(), [&text](const PacketText& p) {
+  REQUIRE(decoder->packets({}, t.bytes(), [&text](const PacketText& p) {
     text += fmt::format("{:x} {} {}\n", p.offset, p.name, p.payload);
     return true;
   }));

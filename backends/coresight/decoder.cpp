@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "backends/coresight/decoder.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "backends/coresight/code.hpp"
+#include "backends/coresight/frames.hpp"
+#include "backends/coresight/tree.hpp"
+#include "backends/coresight/walk.hpp"
+#include "core/check.hpp"
+#include "decode/stream_bytes.hpp"
+
+namespace tracectl::coresight {
+namespace {
+
+constexpr uint64_t kAnyId = 1;  // a raw stream has none
+
+// Stops at the first timestamp. Code is none, and so decoding ends early; timestamps come all the same.
+class FirstTime final : public TreeClient {
+ public:
+  bool on_element(const Element& e) override {
+    if (e.kind == Element::Kind::time) time_ = e.time;
+    return time_ == 0;
+  }
+  uint32_t read(uint64_t, std::span<uint8_t>) override { return 0; }
+  [[nodiscard]] uint64_t time() const { return time_; }
+
+ private:
+  uint64_t time_ = 0;
+};
+
+class CsDecoder final : public decode::Decoder {
+ public:
+  explicit CsDecoder(Facts facts) : facts_(std::move(facts)) {}
+
+  std::vector<decode::Source> sources(const capture::AuxStream& stream, std::span<const std::byte> trace) override {
+    std::vector<decode::Source> out;
+    // One thread's trace is one sequence, whichever units it came from.
+    if (!stream.raw && stream.tid < 0) {
+      TraceIds ids;
+      for (const auto& run : decode::runs_of(stream)) ids |= ids_in_frames(trace.subspan(run.begin, run.size));
+      for (const TraceUnit& unit : facts_.units_of(stream))
+        if (unit.trace_id != 0 && ids[unit.trace_id]) out.push_back({static_cast<uint8_t>(unit.trace_id), unit.cpu});
+    }
+    if (out.empty()) out.push_back({0, stream.cpu});
+    return out;
+  }
+
+  bool use_threads(decode::ThreadTurns& threads) override {
+    threads_ = &threads;
+    return true;
+  }
+
+  Result<> decode(const capture::AuxStream& stream, const decode::Piece& piece, std::span<const decode::Turn> turns,
+                  decode::ItemSink& sink) override {
+    TRACECTL_CHECK(!turns.empty(), "a stream without a program");
+    if (piece.trace.empty()) return {};
+    const auto tree = tree_of(stream);
+    if (!tree) return tl::unexpected<Error>(tree.error());
+    const bool names = stream.tid < 0 && threads_ != nullptr;
+    Walk walk(facts_.clock ? &*facts_.clock : nullptr, code_, stream.cpu, piece.time, turns, names ? threads_ : nullptr, sink);
+    if (*tree != nullptr) (*tree)->feed(piece.trace, walk);
+    walk.finish(piece.trace);
+    return {};
+  }
+
+  std::span<const std::byte> opening(std::span<const std::byte>) override { return {}; }
+
+  uint64_t start_time(const capture::AuxStream& stream, std::span<const std::byte> trace) override {
+    if (!facts_.clock) return 0;
+    const auto tree = tree_of(stream);
+    if (!tree || *tree == nullptr) return 0;
+    FirstTime first;
+    constexpr size_t kSoon = size_t{1} << 16;  // bytes; behind a synchronization packet a timestamp comes soon
+    (*tree)->feed(trace.subspan(0, std::min(trace.size(), kSoon)), first);
+    return first.time() == 0 ? 0 : facts_.clock->perf_time(first.time());
+  }
+
+  Result<> packets(const capture::AuxStream& stream, std::span<const std::byte> trace,
+                   const std::function<bool(const decode::PacketText&)>& fn) override {
+    const auto units = units_of(stream);
+    return units.empty() ? Result<>{} : list_packets(units, !stream.raw, trace, fn);
+  }
+
+ private:
+  // Those whose trace is to be taken out of a stream.
+  [[nodiscard]] std::vector<TraceUnit> units_of(const capture::AuxStream& stream) const {
+    std::vector<TraceUnit> out;
+    for (TraceUnit unit : facts_.units_of(stream)) {
+      if (stream.raw) {
+        if (unit.trace_id == 0) unit.trace_id = kAnyId;
+        return {unit};
+      }
+      const auto same = [&unit](const TraceUnit& other) { return other.trace_id == unit.trace_id; };
+      const bool asked = stream.source == 0 || unit.trace_id == stream.source;
+      if (unit.trace_id != 0 && asked && std::none_of(out.begin(), out.end(), same)) out.push_back(unit);
+    }
+    return out;
+  }
+
+  // nullptr: no unit's trace can be in it.
+  Result<Tree*> tree_of(const capture::AuxStream& stream) {
+    const std::tuple key(stream.raw, stream.cpu, stream.source);
+    if (const auto known = trees_.find(key); known != trees_.end()) return &known->second;
+    const auto units = units_of(stream);
+    if (units.empty()) return nullptr;
+    auto tree = Tree::create(units, !stream.raw);
+    if (!tree) return tl::unexpected<Error>(tree.error());
+    return &trees_.emplace(key, std::move(*tree)).first->second;
+  }
+
+  Facts facts_;
+  Code code_;
+  decode::ThreadTurns* threads_ = nullptr;
+  std::map<std::tuple<bool, int32_t, uint8_t>, Tree> trees_;
+};
+
+}  // namespace
+
+std::unique_ptr<decode::Decoder> make_decoder(Facts facts) { return std::make_unique<CsDecoder>(std::move(facts)); }
+
+}  // namespace tracectl::coresight
