@@ -70,7 +70,8 @@ Result<> no_decoder(const OpenCapture& capture) {
   if (capture.reader.aux_info().type == 0)
     return fail("cannot decode: the capture holds no trace (no AUXTRACE_INFO record)");
   return fail_unsupported(fmt::format("cannot decode {} trace yet", capture.backend()),
-                          "`tracectl info` reads the capture without decoding it");
+                          capture.backend() == "intel_pt" ? "it was built without libipt, which Debian has for x86 alone"
+                                                          : "`tracectl info` reads the capture without decoding it");
 }
 
 // A run's own positions and last answer, for the loop over runs.

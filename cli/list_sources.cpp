@@ -9,10 +9,12 @@
 #include <map>
 #include <sstream>
 
+#include "backends/coresight/sinks.hpp"
 #include "cli/doctor_checks.hpp"
 #include "cli/glob.hpp"
 #include "core/loaded_files.hpp"
 #include "core/run_tool.hpp"
+#include "core/units.hpp"
 #include "decode/symbols.hpp"
 #include "triggers/syscalls.hpp"
 #include "triggers/trigger_kinds.hpp"
@@ -45,6 +47,26 @@ void add_symbols(Listing& out, const decode::Symbols& symbols, const std::string
     if (matches(pattern, name) || matches(pattern, s.name))
       out.rows.push_back({name, fmt::format("offset {:#x}, {} bytes", s.file_offset, s.size)});
   }
+}
+
+ListRow sink_row(const coresight::Sink& sink, const std::string& id) {
+  const coresight::SinkRow& row = coresight::row_of(sink.kind);
+  ListRow out{sink.name, "", {{"kind", row.name}, {"cpus", sink.cpu >= 0 ? fmt::format("cpu {}", sink.cpu) : "shared"}}};
+  out.columns.emplace_back("writes", row.in_place ? "in place" : "bounce");
+  out.columns.emplace_back("framing", row.formatted ? "formatted" : "raw");
+  out.columns.emplace_back("size", sink.size != 0 ? print_size(sink.size) : row.size);
+  if (!sink.other_modes.empty()) out.columns.emplace_back("modes", sink.other_modes);
+  if (sink.align != 0) out.columns.emplace_back("align", fmt::format("{}", sink.align));
+  out.columns.emplace_back("pause", row.pause);
+  out.columns.emplace_back("limits", row.limits);
+  if (!sink.errata.empty()) out.columns.emplace_back("errata", sink.errata);
+  out.columns.emplace_back("id", id);
+  out.columns.emplace_back("source", row.source);
+  // The pause's and the limits' sentences are for --json and check.
+  for (const auto& [name, value] : out.columns)
+    if (name != "pause" && name != "limits" && name != "source")
+      out.detail += fmt::format("{}{}{}", out.detail.empty() ? "" : "; ", name == "kind" ? "" : name + " ", value);
+  return out;
 }
 
 }  // namespace
@@ -98,8 +120,10 @@ Listing list_sinks(const HostFacts& facts, const std::string& pattern) {
     out.notes.emplace_back("no CoreSight sinks on this machine (sinks are CoreSight's; Intel PT has none to choose)");
     return out;
   }
-  for (const auto& [name, id] : etm->second.sinks)
-    if (matches(pattern, name)) out.rows.push_back({name, "id " + id});
+  for (const auto& sink : coresight::sinks_of(etm->second, facts.sink_devices))
+    if (matches(pattern, sink.name)) out.rows.push_back(sink_row(sink, etm->second.sinks.at(sink.name)));
+  if (const auto choice = coresight::choose_sink(coresight::sinks_of(etm->second, facts.sink_devices), "auto"))
+    out.notes.push_back("sink = \"auto\" takes " + choice->why);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/host.hpp"
@@ -13,8 +14,9 @@
 namespace tracectl::cli {
 
 struct ListRow {
-  std::string name;    // as a plan spells it
-  std::string detail;  // where it works, what it is
+  std::string name;                                               // as a plan spells it
+  std::string detail;                                             // where it works, what it is
+  std::vector<std::pair<std::string, std::string>> columns = {};  // the detail's parts by name, for --json
 };
 
 struct Listing {

@@ -44,7 +44,10 @@ void print_text(const Listing& l) {
 
 void print_json(const Listing& l) {
   auto rows = nlohmann::ordered_json::array();
-  for (const auto& r : l.rows) rows.push_back({{"name", r.name}, {"detail", r.detail}});
+  for (const auto& r : l.rows) {
+    rows.push_back({{"name", r.name}, {"detail", r.detail}});
+    for (const auto& [name, value] : r.columns) rows.back()[name] = value;
+  }
   const nlohmann::ordered_json out = {{"rows", rows}, {"notes", l.notes}};
   fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }

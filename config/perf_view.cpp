@@ -41,8 +41,8 @@ AttrText leader(const ResolvedPlan& plan, const HostFacts& host) {
   const char* name = plan.backend == BackendKind::intel_pt ? "intel_pt" : "cs_etm";
   const auto pmu = host.pmus.find(name);
   AttrText out{fmt::format("leader {}", name), {}};
-  out.fields.emplace_back("type", pmu == host.pmus.end() ? fmt::format("{} (not on this machine)", name)
-                                                         : fmt::format("{}", pmu->second.type));
+  out.fields.emplace_back(
+      "type", pmu == host.pmus.end() ? fmt::format("{} (not on this machine)", name) : fmt::format("{}", pmu->second.type));
   add_config(plan, &out.fields);
   out.fields.emplace_back("sample_period", "1");
   if (plan.scope == Scope::user) out.fields.emplace_back("exclude_kernel", "1");

@@ -51,7 +51,8 @@ bool put(ResolveContext& c, const char* name, uint64_t value) {
 }
 
 void no_term(ResolveContext& c, const SourceRef& at, const char* name) {
-  c.diagnostics.unsupported(at, fmt::format("{}: this kernel's cs_etm has no such term (format/{} is not there)", name, name),
+  c.diagnostics.unsupported(at,
+                            fmt::format("{}: this kernel's cs_etm has no such term (format/{} is not there)", name, name),
                             "leave it out, or boot a newer kernel");
 }
 
@@ -116,8 +117,8 @@ void resolve_sink(ResolveContext& c) {
   if (pmu == nullptr || c.out.backend != BackendKind::coresight) return;
   const auto choice = coresight::choose_sink(coresight::sinks_of(*pmu, c.host.sink_devices), out);
   if (!choice)
-    return c.diagnostics.unsupported(in.at, choice.error(),
-                                     fmt::format("sink = \"auto\", or one of tracectl list sinks: {}", names_of(pmu->sinks)));
+    return c.diagnostics.unsupported(
+        in.at, choice.error(), fmt::format("sink = \"auto\", or one of tracectl list sinks: {}", names_of(pmu->sinks)));
   c.note("sink: " + choice->why);
   if (out == "auto") return;
   if (!put(c, "sinkid", id_in(pmu->sinks.at(out)))) no_term(c, in.at, "sinkid");
@@ -143,8 +144,9 @@ void resolve_coresight(ResolveContext& c) {
   if (in.preset && *in.preset != 0 && out.configid.empty())
     c.diagnostics.warning(in.preset.at, "preset has no effect without configid");
   if (out.config3 != 0)
-    c.note("cc_threshold is in config3, for which perf_event_attr has 136 bytes: perf 6.1 cannot read what `perf record` "
-           "writes with it; tracectl keeps 128, which every perf reads");
+    c.note(
+        "cc_threshold is in config3, for which perf_event_attr has 136 bytes: perf 6.1 cannot read what `perf record` "
+        "writes with it; tracectl keeps 128, which every perf reads");
 }
 
 }  // namespace tracectl

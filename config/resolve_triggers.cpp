@@ -61,8 +61,8 @@ void resolve_breakpoint(ResolveContext& c, const Written& w, const PlanTrigger& 
   const uint64_t len = in.len.value_or(out->access == BreakAccess::execute ? code : 8);
   out->len = static_cast<unsigned>(len);
   if (out->access == BreakAccess::execute && len != code)
-    return c.diagnostics.error(
-        in.len.at, fmt::format("len = {}: an x breakpoint has len = {}, the kernel refuses others", len, code),
+    return c.diagnostics.error(in.len.at,
+                               fmt::format("len = {}: an x breakpoint has len = {}, the kernel refuses others", len, code),
                                "leave len out, or watch data with access = \"w\"");
   if (len != 1 && len != 2 && len != 4 && len != 8)
     return c.diagnostics.error(
@@ -143,7 +143,8 @@ struct Ends {
 };
 
 std::optional<Ends> function_ends(ResolveContext& c, const PlanWindow& in) {
-  if (const auto on = parse_on(*in.function, c.out.backend); on && on->kind != TriggerKind::tracepoint && on->kind != TriggerKind::event) {
+  if (const auto on = parse_on(*in.function, c.out.backend);
+      on && on->kind != TriggerKind::tracepoint && on->kind != TriggerKind::event) {
     c.diagnostics.error(in.function.at, fmt::format("function = \"{}\" is an event, not a function", *in.function),
                         fmt::format("write function = \"{}\"", (*in.function).substr((*in.function).find(':') + 1)));
     return std::nullopt;

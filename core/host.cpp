@@ -64,13 +64,14 @@ void read_pmus(HostFacts& facts, const fs::path& root) {
   }
 }
 
-// What tells one kind of sink from another. Source: Documentation/ABI/testing/sysfs-bus-coresight-devices-tmc, -trbe, -etb10.
+// What tells one kind of sink from another. Source: Documentation/ABI/testing/sysfs-bus-coresight-devices-tmc, -trbe,
+// -etb10.
 void read_sinks(HostFacts& facts, const fs::path& root) {
   const auto etm = facts.pmus.find("cs_etm");
   if (etm == facts.pmus.end()) return;
   for (const auto& [name, id] : etm->second.sinks)
-    for (const char* file : {"align", "flag", "buffer_size", "buf_mode_preferred", "buf_modes_available", "mgmt/rsz",
-                             "mgmt/rdp", "mgmt/devid"})
+    for (const char* file :
+         {"align", "flag", "buffer_size", "buf_mode_preferred", "buf_modes_available", "mgmt/rsz", "mgmt/rdp", "mgmt/devid"})
       if (auto text = slurp(root / "sys/bus/coresight/devices" / name / file)) facts.sink_devices[name][file] = *text;
 }
 

@@ -42,7 +42,8 @@ struct TriggerEvent {
 };
 
 // `backend`: whose system calls `syscalls:*` names.
-[[nodiscard]] tl::expected<TriggerEvent, TextError> parse_on(std::string_view text, BackendKind backend = BackendKind::intel_pt);
+[[nodiscard]] tl::expected<TriggerEvent, TextError> parse_on(std::string_view text,
+                                                             BackendKind backend = BackendKind::intel_pt);
 // OBJECT:SYMBOL, as `function =` takes it. `base` is added to the offsets of errors.
 [[nodiscard]] tl::expected<CodeLocation, TextError> parse_function(std::string_view text, unsigned base = 0);
 // "app:parse_header+0x10", "app:src/parse.c:88", "0x401136".

@@ -84,10 +84,10 @@ Sink describe(const std::string& name, const std::map<std::string, std::string>&
 
 std::string explain(const Sink& sink, bool many) {
   const SinkRow& row = row_of(sink.kind);
-  std::string out = fmt::format("{}{} ({}): {}, {}, {}; it holds {}", many ? "the " : "", many ? "TRBE of each cpu" : sink.name,
-                                row.name, row.in_place ? "writes the AUX pages in place" : "copied into the AUX buffer",
-                                row.per_cpu ? "one cpu's" : "shared by all cpus",
-                                row.formatted ? "in frames with trace ids" : "raw", row.size);
+  std::string out = fmt::format(
+      "{}{} ({}): {}, {}, {}; it holds {}", many ? "the " : "", many ? "TRBE of each cpu" : sink.name, row.name,
+      row.in_place ? "writes the AUX pages in place" : "copied into the AUX buffer",
+      row.per_cpu ? "one cpu's" : "shared by all cpus", row.formatted ? "in frames with trace ids" : "raw", row.size);
   if (sink.size != 0) out += fmt::format(" ({})", print_size(sink.size));
   out += fmt::format("; a pause: {}; {}", row.pause, row.limits);
   if (!sink.errata.empty()) out += "; " + sink.errata;
@@ -110,8 +110,9 @@ std::vector<Sink> sinks_of(const PmuFacts& pmu, const std::map<std::string, std:
 
 tl::expected<SinkChoice, std::string> choose_sink(const std::vector<Sink>& sinks, const std::string& wanted) {
   if (sinks.empty())
-    return tl::unexpected<std::string>("this machine's CoreSight has no sink: trace has nowhere to go (modprobe "
-                                       "coresight-tmc coresight-trbe)");
+    return tl::unexpected<std::string>(
+        "this machine's CoreSight has no sink: trace has nowhere to go (modprobe "
+        "coresight-tmc coresight-trbe)");
   SinkChoice out;
   if (wanted != "auto") {
     const auto named = std::find_if(sinks.begin(), sinks.end(), [&](const Sink& s) { return s.name == wanted; });
@@ -122,9 +123,8 @@ tl::expected<SinkChoice, std::string> choose_sink(const std::vector<Sink>& sinks
     if (named->cpu >= 0) out.why += fmt::format("; what runs on other cpus than {} is not traced", named->cpu);
     return out;
   }
-  const auto best = std::max_element(sinks.begin(), sinks.end(), [](const Sink& a, const Sink& b) {
-    return row_of(a.kind).rank < row_of(b.kind).rank;
-  });
+  const auto best = std::max_element(sinks.begin(), sinks.end(),
+                                     [](const Sink& a, const Sink& b) { return row_of(a.kind).rank < row_of(b.kind).rank; });
   out.kind = best->kind;
   for (const Sink& s : sinks)
     if (s.kind == best->kind && (row_of(s.kind).per_cpu || out.sinks.empty())) out.sinks.push_back(s);

@@ -41,10 +41,10 @@ struct SinkRow {
 struct Sink {
   std::string name;  // as sinks/ has it: "trbe0", "tmc_etr0"
   SinkKind kind = SinkKind::other;
-  int cpu = -1;            // per_cpu: whose
-  uint64_t size = 0;       // bytes of its own memory, as far as sysfs tells; 0: sized by the AUX buffer, or unknown
-  unsigned align = 0;      // TRBE: bytes
-  std::string errata;      // of this sink, from what sysfs tells; empty: none known
+  int cpu = -1;             // per_cpu: whose
+  uint64_t size = 0;        // bytes of its own memory, as far as sysfs tells; 0: sized by the AUX buffer, or unknown
+  unsigned align = 0;       // TRBE: bytes
+  std::string errata;       // of this sink, from what sysfs tells; empty: none known
   std::string other_modes;  // ETR: what it could do besides
 };
 [[nodiscard]] std::vector<Sink> sinks_of(const PmuFacts& pmu,

@@ -37,9 +37,7 @@ std::optional<uint64_t> number_in(const fs::path& path) {
   return *end == '\0' ? std::optional(value) : std::nullopt;
 }
 
-bool is_ete(uint64_t devarch) {
-  return (devarch & kPresent) != 0 && (devarch >> kVersionShift & 0xf) >= kFirstEteVersion;
-}
+bool is_ete(uint64_t devarch) { return (devarch & kPresent) != 0 && (devarch >> kVersionShift & 0xf) >= kFirstEteVersion; }
 
 // By the terms, wherever this kernel's format/ has their bits; the context id is the one that it traces.
 uint64_t trcconfigr_of(const CoresightConfig& c) {

@@ -40,8 +40,7 @@ Result<GroupPlan> group_plan(const ResolvedPlan& plan, const HostFacts& host) {
   const char* name = unit_of(plan.backend).pmu;
   const auto pmu = host.pmus.find(name);
   if (pmu == host.pmus.end())
-    return fail_unsupported(fmt::format("there is no {} PMU on this machine", name),
-                            "machine = \"emulated\" needs none");
+    return fail_unsupported(fmt::format("there is no {} PMU on this machine", name), "machine = \"emulated\" needs none");
   auto sources = find_events(plan, host);
   if (!sources) return tl::unexpected<Error>(sources.error());
   return GroupPlan{plan, host, pmu->second.type, std::move(*sources), ""};
@@ -58,7 +57,8 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
   const bool by_cpu = plan.threads == ThreadMode::per_cpu;
   Placing placing = by_cpu ? cpu_placing(plan) : Placing{};
   placing.on_exec = plan.target.kind == TargetKind::command;
-  setup.events.push_back(setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("{}//{}", unit_of(plan.backend).pmu, scope)));
+  setup.events.push_back(
+      setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("{}//{}", unit_of(plan.backend).pmu, scope)));
   setup.events.push_back(setup_of(sideband_attr(plan, placing), fmt::format("dummy:{}", scope)));
   // Stored as perf prints them without tracing data: see intel_pt::trigger.
   for (const auto& t : plan.triggers) {

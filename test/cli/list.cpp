@@ -43,7 +43,10 @@ TEST_CASE("without tracefs the built-in table is listed and that is said") {
 }
 
 TEST_CASE("sinks come from the CoreSight PMU, and their absence is said") {
-  CHECK(detail_of(list_sinks(host("etr_board"), "*etr*"), "tmc_etr0") == "id 0x28c7e2ac");
+  CHECK(detail_of(list_sinks(host("etr_board"), "*etr*"), "tmc_etr0") ==
+        "ETR; cpus shared; writes bounce; framing formatted; size 1MiB; modes auto flat tmc-sg; id 0x28c7e2ac");
+  CHECK(detail_of(list_sinks(host("trbe_server"), ""), "trbe2") ==
+        "TRBE; cpus cpu 2; writes in place; framing raw; size the AUX buffer itself; align 64; id 0x1b1bd95e");
   CHECK(list_sinks(host("etr_board"), "*etr*").rows.size() == 1);
   CHECK(list_sinks(host("none"), "").notes.size() == 1);
 }

@@ -36,3 +36,25 @@ inline tracectl::HostFacts pt_host() {
   host.pmus["intel_pt"] = pt;
   return host;
 }
+
+// Two cpus with ETE and TRBE, under a kernel whose timestamp term has moved.
+inline tracectl::HostFacts etm_host() {
+  tracectl::HostFacts host = pt_host();
+  host.kernel_release = "7.2.0";
+  host.cpu_model = "Test CPU with ETE";
+  host.breakpoint_slots = 6;
+  host.watchpoint_slots = 4;
+  host.pmus.clear();
+  tracectl::PmuFacts etm;
+  etm.name = "cs_etm";
+  etm.type = 11;
+  etm.nr_addr_filters = 8;
+  etm.format = {{"preset", "config:0-3"},      {"timestamp", "config:4-7"},     {"cycacc", "config:12"},
+                {"contextid", "config:14"},    {"retstack", "config:29"},       {"sinkid", "config2:0-31"},
+                {"configid", "config2:32-63"}, {"cc_threshold", "config3:0-11"}};
+  etm.events = {{"autofdo", "configid=0x00000000a7c3dddd"}};
+  etm.sinks = {{"trbe0", "0x000000003744496a"}, {"trbe1", "0x00000000058ca323"}};
+  host.pmus["cs_etm"] = etm;
+  host.sink_devices = {{"trbe0", {{"align", "1"}, {"flag", "1"}}}, {"trbe1", {{"align", "1"}, {"flag", "1"}}}};
+  return host;
+}

@@ -30,10 +30,15 @@ struct Outcome {
   int code = 0;
 };
 
-// Plans that name the kernel machine meet a computer that has Intel PT.
+// Plans that name the kernel machine meet a computer that has Intel PT, or the trace unit that they name.
+HostFacts host_for(const std::string& text) {
+  if (text.find("machine = \"kernel\"") == std::string::npos) return plain_host();
+  return text.find("backend = \"coresight\"") == std::string::npos ? pt_host() : etm_host();
+}
+
 Outcome check(const fs::path& path) {
   const std::string text = slurp(path);
-  const HostFacts host = text.find("machine = \"kernel\"") == std::string::npos ? plain_host() : pt_host();
+  const HostFacts host = host_for(text);
   Diagnostics diagnostics;
   Outcome out;
   const auto plan = parse_plan(std::make_shared<const SourceText>(SourceText{path.filename().string(), text}), diagnostics);
