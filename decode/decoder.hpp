@@ -34,8 +34,8 @@ struct Source {
 // Trace without a gap.
 struct Piece {
   Piece(std::span<const std::byte> bytes, uint64_t told = 0) : trace(bytes), time(told) {}  // NOLINT: it is the bytes
-  std::span<const std::byte> trace;                                                         // contiguous
-  uint64_t time = 0;  // ns of the perf clock, as records tell it (Run::time); 0: they do not
+  std::span<const std::byte> trace;  // contiguous
+  uint64_t time = 0;                 // ns of the perf clock, as records tell it (Run::time); 0: they do not
 };
 
 class Decoder {

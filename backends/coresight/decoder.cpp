@@ -61,8 +61,7 @@ class CsDecoder final : public decode::Decoder {
     const auto tree = tree_of(stream);
     if (!tree) return tl::unexpected<Error>(tree.error());
     const bool names = stream.tid < 0 && threads_ != nullptr;
-    Walk walk(facts_.clock ? &*facts_.clock : nullptr, code_, stream.cpu, piece.time, turns, names ? threads_ : nullptr,
-              sink);
+    Walk walk(facts_.clock ? &*facts_.clock : nullptr, code_, stream.cpu, piece.time, turns, names ? threads_ : nullptr, sink);
     if (*tree != nullptr) (*tree)->feed(piece.trace, walk);
     walk.finish(piece.trace);
     return {};

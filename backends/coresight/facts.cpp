@@ -10,7 +10,7 @@
 namespace tracectl::coresight {
 namespace {
 
-constexpr uint64_t kIdMask = 0x7f;    // of TRCTRACEIDR; 0 is no id
+constexpr uint64_t kIdMask = 0x7f;  // of TRCTRACEIDR; 0 is no id
 constexpr uint32_t kHardwareId = 21;  // PERF_RECORD_AUX_OUTPUT_HW_ID, Linux 5.16
 
 template <class T>

@@ -16,7 +16,7 @@ using decode::BranchKind;
 using decode::Isa;
 
 // Protocol-specific numbers of the exceptions that an instruction asks for (SVC, HVC, SMC).
-constexpr uint32_t kCall4 = 2;                           // ARM IHI 0064, "Exception packet": Call
+constexpr uint32_t kCall4 = 2;                         // ARM IHI 0064, "Exception packet": Call
 constexpr std::array<uint32_t, 3> kCalls3 = {2, 3, 10};  // ARM IHI 0014 and 0035: SMC, Hyp, SVC
 
 bool is_ptm(const TraceUnit& u) { return u.architecture == Architecture::etmv3 && (u.etmidr & 0xf00) == 0x300; }
@@ -51,7 +51,7 @@ Config config_of(const TraceUnit& u) {
   Config out{};
   const uint32_t id = low(u.trace_id & 0x7f);
   if (u.architecture == Architecture::ete) {
-    out.ete = {low(u.idr0),   low(u.idr1), low(u.idr2), low(u.idr8),    low(u.devarch),
+    out.ete = {low(u.idr0),   low(u.idr1), low(u.idr2), low(u.idr8),        low(u.devarch),
                low(u.config), id,          ARCH_AA64,   profile_CortexA};
   } else if (u.architecture == Architecture::etmv4) {
     out.etmv4 = {};
@@ -315,8 +315,7 @@ Result<Tree> Tree::create(std::span<const TraceUnit> units, bool frames) {
   }
   const auto handle = impl->handle.get();
   if (handle == nullptr || ocsd_dt_set_gen_elem_outfn(handle, &Impl::on_element, impl.get()) != OCSD_OK ||
-      ocsd_dt_add_callback_trcid_mem_acc(handle, 0, ~ocsd_vaddr_t{0}, OCSD_MEM_SPACE_ANY, &Impl::read, impl.get()) !=
-          OCSD_OK)
+      ocsd_dt_add_callback_trcid_mem_acc(handle, 0, ~ocsd_vaddr_t{0}, OCSD_MEM_SPACE_ANY, &Impl::read, impl.get()) != OCSD_OK)
     return fail("cannot decode: OpenCSD makes no decode tree of this metadata");
   return Tree(std::move(impl));
 }

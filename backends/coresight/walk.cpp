@@ -182,8 +182,8 @@ void Walk::finish(std::span<const std::byte> trace) {
   const auto pads = [](std::byte b) { return b == std::byte{0} || b == std::byte{0x70}; };
   if (!synced_ && go_ && !std::all_of(trace.begin(), trace.end(), pads)) {
     stamp_.offset = 0;
-    go_ =
-        sink_.on_loss(stamp_, {LossKind::undecodable, 0, trace.size(), "no synchronization packet: nothing to start from"});
+    go_ = sink_.on_loss(stamp_,
+                        {LossKind::undecodable, 0, trace.size(), "no synchronization packet: nothing to start from"});
   }
   if (go_) go_ = sink_.settle(0);
 }

@@ -52,8 +52,8 @@ class Walk final : public TreeClient {
   decode::Stamp stamp_, held_stamp_;
   decode::Block held_;
   bool holding_ = false, go_ = true;
-  bool tracing_ = false;                      // something was traced since the last start
-  bool fresh_ = true;                         // no code was read since the last start
+  bool tracing_ = false;                    // something was traced since the last start
+  bool fresh_ = true;                       // no code was read since the last start
   std::optional<decode::Event::Kind> start_;  // to be told with the next instruction
   std::optional<uint64_t> exception_;         // came behind what was traced; where from
   bool synced_ = false;                       // had any element but of waiting
