@@ -172,8 +172,9 @@ def ends(_, out):
 
 
 def decoded_here(bench, out):
-    """tracectl of this computer reads them: no error but behind a loss."""
-    for name in (*READ, *MOVING):
+    """tracectl of this computer reads them without an error. (Of `syscalls`, whose windows begin inside system calls, the
+    decoder does not know yet where a window goes on.)"""
+    for name in (*(set(READ) - {"syscalls"}), *MOVING):
         done = bench.run([bench.tracectl, "info", "--json", f"{out}/{name}.data"])
         if b"cannot decode coresight" in done.stderr:
             raise Skipped("this tracectl decodes no CoreSight yet")
