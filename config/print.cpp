@@ -18,6 +18,14 @@ std::string pt_text(const IntelPtConfig& pt) {
       pt.cyc_thresh, pt.psb_period, print_size(uint64_t{1} << (pt.psb_period + 11)));
 }
 
+std::string etm_text(const CoresightConfig& c) {
+  std::string out = fmt::format("sink={} cycacc={:d} timestamp={:d} contextid={:d} retstack={:d} branch_broadcast={:d}",
+                                c.sink, c.cycacc, c.timestamp, c.contextid, c.retstack, c.branch_broadcast);
+  if (c.cycacc) out += fmt::format(" cc_threshold={}", c.cc_threshold);
+  if (!c.configid.empty()) out += fmt::format(" configid={} preset={}", c.configid, c.preset);
+  return out;
+}
+
 std::string buffer_text(const BufferPlan& b) {
   return fmt::format("size={} data={} mode={} pages={} wakeup={} on_full={} total={}", print_size(b.aux_size),
                      print_size(b.data_size), name_of(b.mode), name_of(b.pages), print_size(b.wakeup), name_of(b.on_full),
@@ -103,7 +111,8 @@ std::string print_plan(const ResolvedPlan& plan, const HostFacts& host) {
   out += row("threads", name_of(plan.threads));
   out += row("follow", plan.follow ? "true" : "false");
   if (!plan.address_filters.empty()) out += row("filter", fmt::format("{}", fmt::join(plan.address_filters, " ")));
-  out += row("intel_pt", pt_text(plan.intel_pt));
+  out += plan.backend == BackendKind::intel_pt ? row("intel_pt", pt_text(plan.intel_pt))
+                                               : row("coresight", etm_text(plan.coresight));
   out += row("buffer", buffer_text(plan.buffer));
   out += row("limits", limits_text(plan.limits));
   out += lists_text(plan) + group_text(plan, host);

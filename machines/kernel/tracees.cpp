@@ -169,6 +169,7 @@ void Tracees::collect() {
     }
     known_.erase(tid);
     entries_.erase(tid);
+    stepping_.erase(tid);
     if (events_.gone) events_.gone(tid, status);
   }
 }
@@ -214,8 +215,29 @@ void Tracees::stopped(pid_t tid, int status) {
 }
 
 void Tracees::signalled(pid_t tid, int signal) {
-  const bool ours = signal == SIGTRAP && (at_entry(tid) || at_snapshot(tid));
+  if (signal == SIGTRAP && at_snapshot(tid)) return go_on_behind_hit(tid);
+  const bool ours = signal == SIGTRAP && (at_entry(tid) || stepped(tid));
   go_on(tid, ours ? 0 : signal);
+}
+
+// AArch64's kernel takes a thread's breakpoints away at a hit, and puts them back when it has stepped over the place. A
+// tracer that says PTRACE_CONT ends that step before it began, and no breakpoint hits again; PTRACE_SINGLESTEP keeps it,
+// and where it was the kernel's own, nobody is told of it.
+// Source: arch/arm64/kernel/hw_breakpoint.c (do_breakpoint, try_step_suspended_breakpoints), ptrace_disable.
+void Tracees::go_on_behind_hit(pid_t tid) {
+#if defined(__aarch64__)
+  if (ptrace(PTRACE_SINGLESTEP, tid, nullptr, nullptr) == 0) return void(stepping_.insert(tid));
+#endif
+  go_on(tid);
+}
+
+// Of a hit that was no breakpoint's: the step is ours, and told.
+bool Tracees::stepped(pid_t tid) {
+  siginfo_t info{};
+  if (stepping_.count(tid) == 0 || ptrace(PTRACE_GETSIGINFO, tid, nullptr, &info) != 0 || info.si_code != TRAP_TRACE)
+    return false;
+  stepping_.erase(tid);
+  return true;
 }
 
 bool Tracees::at_snapshot(pid_t tid) {
@@ -262,7 +284,7 @@ bool Tracees::let_go(pid_t tid, int status) {
     go_on(tid);
     return false;
   }
-  const bool ours = signal == SIGTRAP && (event != 0 || at_entry(tid) || at_snapshot(tid));
+  const bool ours = signal == SIGTRAP && (event != 0 || at_entry(tid) || at_snapshot(tid) || stepped(tid));
   ptrace(PTRACE_DETACH, tid, nullptr, as_data(static_cast<uint64_t>(event == 0 && !ours ? signal : 0)));
   return true;
 }

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,8 @@ class Tracees {
   bool at_snapshot(pid_t tid);
   bool let_go(pid_t tid, int status);  // false: it has to stop once more
   void go_on(pid_t tid, int signal = 0);
+  void go_on_behind_hit(pid_t tid);
+  bool stepped(pid_t tid);
   void replaced(pid_t tid);
 
   struct Entry {
@@ -83,6 +86,7 @@ class Tracees {
   Fd gate_, failure_;
   std::map<pid_t, pid_t> known_;    // process by thread
   std::map<pid_t, Entry> entries_;  // by process
+  std::set<pid_t> stepping_;        // AArch64: threads behind a hit
 };
 
 }  // namespace tracectl::kernel

@@ -15,6 +15,7 @@ RUNS = {
                 "-- WINDOWS syscalls 10",
     "whole": "--size 64KiB -- RING 3 100000",
     "ring": "/ring.toml -- RING 3 50000",
+    "often": "/ring.toml -- RING 20 300",
     "crash": "/ring.toml --snapshot-on crash -- RING 0 50000 crash",
     "moves": "--window from=breakpoint:migrate_static:begin_work,to=breakpoint:migrate_static:end_work -- MIGRATE 10",
     "sink": "/sink.toml --window from=breakpoint:windows_static:begin_work,to=breakpoint:windows_static:end_work -- WINDOWS spans 5",
@@ -126,8 +127,12 @@ def wraps(_, out):
 
 
 def snapshots(_, out):
+    """Of every hit: a thread's breakpoints stay in place although each hit stops it."""
     facts = facts_of(out, "ring")
-    need(0 < facts["trace_bytes"] <= 3 * 16384, "bytes:", facts["trace_bytes"])
+    equal("bytes of three snapshots", facts["trace_bytes"], 3 * 16384)
+    often = facts_of(out, "often")
+    equal("losses", losses(often), {})
+    need(20 * 500 < often["trace_bytes"] < 20 * 16384, "bytes of twenty close together:", often["trace_bytes"])
     need("report_error" not in read(out, "ring.err"), read(out, "ring.err"))
     kept = facts_of(out, "crash", 139)
     need(kept["trace_bytes"] > 1000, "bytes kept at the crash:", kept["trace_bytes"])
@@ -167,8 +172,9 @@ def ends(_, out):
 
 
 def decoded_here(bench, out):
-    """tracectl of this computer reads them: no error but behind a loss."""
-    for name in (*READ, *MOVING):
+    """tracectl of this computer reads them without an error. (Of `syscalls`, whose windows begin inside system calls, the
+    decoder does not know yet where a window goes on.)"""
+    for name in (*(set(READ) - {"syscalls"}), *MOVING):
         done = bench.run([bench.tracectl, "info", "--json", f"{out}/{name}.data"])
         if b"cannot decode coresight" in done.stderr:
             raise Skipped("this tracectl decodes no CoreSight yet")
