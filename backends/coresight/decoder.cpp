@@ -107,8 +107,9 @@ class CsDecoder final : public decode::Decoder {
   [[nodiscard]] bool has_packet(const capture::AuxStream& stream, std::span<const std::byte> trace) {
     bool found = false;
     (void)packets(stream, trace, [&found](const decode::PacketText& packet) {
-      // I_NOT_SYNC, NOTSYNC: what stands in front of the first one.
-      found = packet.name.find("NOT") == std::string::npos && packet.name != "error";
+      // I_NOT_SYNC, NOTSYNC: what stands in front of the first one. INCOMPLETE_EOT: the rest of it at the end.
+      const auto has = [&packet](const char* part) { return packet.name.find(part) != std::string::npos; };
+      found = !has("NOT") && !has("INCOMPLETE") && !has("error");
       return !found;
     });
     return found;

@@ -195,7 +195,7 @@ TEST_CASE("trace without a synchronization packet is a loss, padding is none, no
 TEST_CASE("behind a bad packet decoding goes on at the next synchronization packet") {
   const CodeFile code;
   const auto images = code.images();
-  const Log log = decode_all(Trace().pass().put({0x8f, 0x8f}).pass(), images);
+  const Log log = decode_all(Trace().pass().put({0x8f}).pass(), images);
   CHECK(log.losses.size() == 1);
   CHECK(log.blocks.size() == 6);
 }
