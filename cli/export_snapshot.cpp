@@ -20,16 +20,29 @@ const decode::ImageTimeline* program_of(const std::vector<decode::Turn>& turns) 
   return best;
 }
 
+std::string name_of(const capture::AuxStream& stream) {
+  if (stream.cpu >= 0) return fmt::format("cpu_{}", stream.cpu);
+  return stream.tid >= 0 ? fmt::format("thread_{}", stream.tid) : fmt::format("buffer_{}", stream.idx);
+}
+
+// The program of a unit's cpu, where the stream is of no thread.
+const decode::ImageTimeline* images_of(const OpenCapture& capture, const capture::AuxStream& stream,
+                                       const coresight::TraceUnit& unit) {
+  capture::AuxStream one = stream;
+  if (stream.tid < 0 && stream.cpu < 0) one.cpu = unit.cpu;
+  return program_of(capture.schedule.of(one, capture.images, 0));
+}
+
 coresight::SnapshotBuffer buffer_of(const OpenCapture& capture, const capture::AuxStream& stream,
                                     const coresight::Facts& facts) {
   coresight::SnapshotBuffer out;
-  out.name = stream.cpu >= 0 ? fmt::format("cpu_{}", stream.cpu) : fmt::format("thread_{}", stream.tid);
+  out.name = name_of(stream);
   out.framed = !stream.raw;
-  out.images = program_of(capture.schedule.of(stream, capture.images, 0));
   for (const auto& fragment : stream.fragments) out.trace.push_back(capture.reader.bytes(fragment));
-  out.units = facts.units_of(stream);
+  for (const coresight::TraceUnit& unit : facts.units_of(stream))
+    out.cores.push_back({unit, images_of(capture, stream, unit)});
   // A thread's buffer has the bytes of whichever unit it ran on; they are alike.
-  if (!out.framed && out.units.size() > 1) out.units.resize(1);
+  if (!out.framed && out.cores.size() > 1) out.cores.resize(1);
   return out;
 }
 

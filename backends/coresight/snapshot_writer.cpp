@@ -134,10 +134,10 @@ Result<> SnapshotWriter::add(const SnapshotBuffer& buffer) {
   buffers_ += fmt::format("\n[{}]\nname={}\nfile={}\nformat={}\n", section, buffer.name, file,
                           buffer.framed ? "coresight" : "source_data");
   ++facts_.buffers;
-  for (const TraceUnit& unit : buffer.units) {
-    auto dumps = dumps_of(*buffer.images, sources_made_);
+  for (const SnapshotCore& core : buffer.cores) {
+    auto dumps = dumps_of(*core.images, sources_made_);
     if (!dumps) return tl::unexpected<Error>(dumps.error());
-    if (auto r = add_core(buffer, unit, *dumps); !r) return r;
+    if (auto r = add_core(buffer, core.unit, *dumps); !r) return r;
   }
   return {};
 }

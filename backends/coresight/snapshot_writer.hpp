@@ -21,13 +21,18 @@
 
 namespace tracectl::coresight {
 
+// A unit that wrote into a buffer, and the program that its core ran.
+struct SnapshotCore {
+  TraceUnit unit;
+  const decode::ImageTimeline* images = nullptr;
+};
+
 // What one AUX buffer held.
 struct SnapshotBuffer {
   std::string name;                               // "thread_42", "cpu_0"
   bool framed = false;                            // 16-byte frames with trace ids; else one unit's bytes as they are
-  std::vector<TraceUnit> units;                   // that wrote into it; exactly one when it is not framed
+  std::vector<SnapshotCore> cores;                // that wrote into it; exactly one when it is not framed
   std::vector<std::span<const std::byte>> trace;  // in stream order
-  const decode::ImageTimeline* images = nullptr;
 };
 
 struct SnapshotFacts {

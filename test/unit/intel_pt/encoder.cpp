@@ -294,5 +294,5 @@ TEST_CASE("No single packet is larger than the margin that the owner keeps free"
   Ring ring;
   put_psb_plus(ring.writer, ~0ull, true, 255, 0x1234567890abcdefull);
   put_ip(ring.writer, kOpTip, ~0x1234567890abcdefull);
-  REQUIRE(ring.writer.pos <= kWriteMargin);
+  REQUIRE(ring.writer.pos <= tracectl::kWriteMargin);
 }
