@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "backends/coresight/facts.hpp"
@@ -33,12 +34,24 @@ const decode::ImageTimeline* images_of(const OpenCapture& capture, const capture
   return program_of(capture.schedule.of(one, capture.images, 0));
 }
 
+// The stream's bytes up to the end of its last piece: what a recorder pads a fragment with is no packet.
+std::vector<std::span<const std::byte>> trace_of(const OpenCapture& capture, const capture::AuxStream& stream) {
+  std::vector<std::span<const std::byte>> out;
+  const uint64_t end = stream.pieces.empty() ? ~uint64_t{0} : stream.pieces.back().offset + stream.pieces.back().size;
+  for (const auto& fragment : stream.fragments) {
+    if (fragment.aux_offset >= end) break;
+    const auto bytes = capture.reader.bytes(fragment);
+    out.push_back(bytes.first(std::min<uint64_t>(bytes.size(), end - fragment.aux_offset)));
+  }
+  return out;
+}
+
 coresight::SnapshotBuffer buffer_of(const OpenCapture& capture, const capture::AuxStream& stream,
                                     const coresight::Facts& facts) {
   coresight::SnapshotBuffer out;
   out.name = name_of(stream);
   out.framed = !stream.raw;
-  for (const auto& fragment : stream.fragments) out.trace.push_back(capture.reader.bytes(fragment));
+  out.trace = trace_of(capture, stream);
   for (const coresight::TraceUnit& unit : facts.units_of(stream))
     out.cores.push_back({unit, images_of(capture, stream, unit)});
   // A thread's buffer has the bytes of whichever unit it ran on; they are alike.

@@ -2,7 +2,9 @@
 """AArch64 programs on the emulated machine: the decoded ETE trace against QEMU's own log, by the rules of oracle.py.
 
 The programs are built here, statically, with Debian's cross compiler. perf (with OpenCSD) reads the same captures."""
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import sys
 from common import SKIP, equal, main, need
 from oracle import FLOW, block, threads_equal
 
+EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 
 
@@ -64,6 +67,42 @@ def function_windows(bench):
         need(all(leaf <= a < leaf + size for a in sequence), "an instruction outside of the window")
 
 
+def both_processors(bench):
+    """One plan, two builds: the same windows."""
+    seen = {}
+    for compiler, qemu in (("aarch64-linux-gnu-gcc", "qemu-aarch64"), ("gcc", "qemu-x86_64")):
+        source, program = os.path.join(EXAMPLES, "calls.c"), bench.path("calls")
+        done = bench.run([compiler, "-g", "-O1", "-static", "-o", program, source])
+        need(done.returncode == 0, f"{compiler}:", done.stderr.decode(errors="replace")[-500:])
+        capture = bench.path(qemu)
+        env = bench.env | {"TRACECTL_QEMU": shutil.which(qemu)}
+        done = bench.run([bench.tracectl, "run", "-q", "-o", capture, os.path.join(EXAMPLES, "calls.toml"), "--", program], env)
+        equal(f"status with {qemu}", done.returncode, 0)
+        bench.clean_info(capture)
+        report = json.loads(bench.view("report", "--json", capture))
+        seen[qemu] = [(w["name"], w["count"]) for w in report["windows"]]
+    equal("windows", seen["qemu-aarch64"], seen["qemu-x86_64"])
+    equal("windows", seen["qemu-aarch64"], [("work", 20)])
+
+
+# ---- OpenCSD's own tool ----
+
+
+def snapshot(bench):
+    """trc_pkt_lister reads the exported snapshot: every instruction, no error."""
+    if shutil.which("trc_pkt_lister") is None:
+        return "skipped: trc_pkt_lister is not installed (apt-get install libopencsd-bin)"
+    capture = bench.trace([build(bench, "windows"), "calls", "30"])
+    out = bench.path("snapshot")
+    bench.view("export", "--to", "snapshot", "-o", out, capture)
+    done = bench.run(["trc_pkt_lister", "-ss_dir", out, "-decode_only", "-logstdout"])
+    text = done.stdout.decode()
+    equal("errors", re.findall(r"^.*(?:ERROR|BAD_|NO_SYNC.*(?:error|discard)|ADDR_NACC).*$", text, re.M), [])
+    found = sum(int(n) for n in re.findall(r"INSTR_RANGE.*num_i\((\d+)\)", text))
+    equal("instructions", found, sum(map(len, bench.instructions(capture).values())))
+    return f"{found} instructions"
+
+
 # ---- perf ----
 
 
@@ -86,5 +125,5 @@ if __name__ == "__main__":
         if shutil.which(tool) is None:
             print(f"skipped: no {tool} (apt-get install qemu-user g++-aarch64-linux-gnu)")
             sys.exit(SKIP)
-    main({"oracle": [flow, exceptions, raised, faults, timer_in_blocks, threads], "windows": [function_windows],
-          "perf": [perf_reads_it]}, qemu=shutil.which("qemu-aarch64"))
+    main({"oracle": [flow, exceptions, raised, faults, timer_in_blocks, threads], "windows": [function_windows, both_processors],
+          "perf": [perf_reads_it, snapshot]}, qemu=shutil.which("qemu-aarch64"))
