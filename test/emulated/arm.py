@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import autofdo
 from common import SKIP, equal, main, need
 from oracle import FLOW, block, threads_equal
 
@@ -120,10 +121,24 @@ def perf_reads_it(bench):
     return f"{len(ours)} instructions"
 
 
+def profile(bench):
+    """export --to autofdo: every branch pair as often as perf has it."""
+    if not shutil.which("perf") or bench.run(["perf", "version"]).returncode != 0:
+        return "skipped: perf is not installed (apt-get install linux-perf)"
+    binary = build(bench, "flow")
+    capture = bench.trace([binary, "recursion", "table", "pointers"], status=None)
+    _, ours, _ = autofdo.sections(autofdo.exported(bench, capture, binary))
+    theirs = autofdo.perf_branches(bench, capture, binary)
+    need(len(theirs) > 100, "perf sees few branches:", len(theirs))
+    equal("pairs that one side has alone", sorted(set(ours) ^ set(theirs)), [])
+    equal("counts that differ", [(p, ours[p], theirs[p]) for p in ours if ours[p] != theirs[p]], [])
+    return f"{len(ours)} branches, {sum(ours.values())} times"
+
+
 if __name__ == "__main__":
     for tool in ("qemu-aarch64", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++"):
         if shutil.which(tool) is None:
             print(f"skipped: no {tool} (apt-get install qemu-user g++-aarch64-linux-gnu)")
             sys.exit(SKIP)
     main({"oracle": [flow, exceptions, raised, faults, timer_in_blocks, threads], "windows": [function_windows, both_processors],
-          "perf": [perf_reads_it, snapshot]}, qemu=shutil.which("qemu-aarch64"))
+          "perf": [perf_reads_it, snapshot, profile]}, qemu=shutil.which("qemu-aarch64"))

@@ -44,7 +44,7 @@ def sections(lines):
 
 def base_of(bench, capture, binary):
     """Where the capture has the first byte of the file."""
-    maps = bench.run(["perf", "script", "-i", capture, "--show-mmap-events", "--itrace=i0ns", "-F", "ip"]).stdout.decode()
+    maps = bench.run(["perf", "script", "-i", capture, "--show-mmap-events", "--itrace=e", "-F", "ip"]).stdout.decode()
     for line in maps.splitlines():
         match = re.search(r"\[0x([0-9a-f]+)\(0x[0-9a-f]+\) @ (0x)?([0-9a-f]+) .* (\S+)$", line)
         if match and match[4] == binary:
