@@ -266,7 +266,7 @@ Result<bool> StreamWalk::each_source(const capture::AuxStream& stream) {
     capture::AuxStream part = stream;
     part.source = source.id;
     part.cpu = source.cpu;
-    const auto go_on = visit(part, bytes->bytes(), std::exchange(marked, false));
+    auto go_on = visit(part, bytes->bytes(), std::exchange(marked, false));
     if (!go_on || !*go_on) return go_on;
   }
   return true;
