@@ -24,6 +24,9 @@ import memory
 MIB = 1 << 20
 LIMIT = 300 * 1000 * 1000  # bytes, for `run` and `report` each
 MOST = 4.0  # fully traced, times native: the aim
+WALKS = {"flow": "the flow decoder, every block told, on one processor",
+         "counted": "the flow decoder, branches counted, on one processor"}
+MOST_ARM = 2.0  # an AArch64 program, times qemu-aarch64
 
 
 def make_input(path, size):
@@ -171,19 +174,22 @@ class Bench:
         capture, trace, maps = (self.path(n) for n in ("decode.data", "decode.pt", "decode.maps"))
         captures.take_apart(capture, trace, maps)
         info = self.info("decode.data")
-        commands = {"libipt": [self.path("libipt_walk"), trace, maps], "info": [self.tracectl, "info", "--json", capture]}
-        commands["report"] = [self.tracectl, "report", capture]
+        commands = {"libipt": [self.path("libipt_walk"), trace, maps], "report": [self.tracectl, "report", "--decoder", "reference", capture]}
+        commands |= self.walks(capture)
+        commands["flow report"] = [self.tracectl, "report", capture]
         if with_perf:
             commands["perf"] = ["perf", "script", "-i", capture, "--itrace=i0ns", "-F", "tid,ip"]
+            commands["inject"] = ["perf", "inject", "-i", capture, "--itrace=i1000il64", "-f", "-o", self.path("inject.data")]
         print(f"decoding: {what}, {info['instructions'] / 1e6:.1f} M instructions, {info['bytes'] / MIB:.1f} MiB", flush=True)
         counted, errors = subprocess.check_output(commands["libipt"]).split()
         if abs(int(counted) - info["instructions"]) > info["instructions"] * 1e-4 or int(errors) or info["decode_errors"]:
             print(f"  libipt alone: {int(counted)} instructions, {int(errors)} errors; tracectl: {info['instructions']}")
         times = rounds_of(commands, rounds)
-        words = {
+        words = WALKS | {
             "libipt": "libipt's block decoder alone, one thread",
-            "info": "`tracectl info --json`",
-            "report": "`tracectl report`",
+            "report": "`tracectl report --decoder reference`",
+            "flow report": "`tracectl report`",
+            "inject": "`perf inject --itrace=i1000il64`, which samples",
             "perf": "`perf script --itrace=i0ns -F tid,ip`, output discarded",
         }
         self.tables[name] = (
@@ -193,6 +199,55 @@ class Bench:
         for path in (trace, maps):
             os.unlink(path)
         shutil.rmtree(capture)
+
+    @staticmethod
+    def walks(capture):
+        """The flow decoder by itself, on one processor."""
+        walk = ["taskset", "-c", str(min(os.sched_getaffinity(0))), shutil.which("decoder_walk"), capture]
+        return {"flow": [*walk, "flow"], "counted": [*walk, "counted"]}
+
+    def arm(self):
+        """Debian's xz for arm64: under QEMU and traced; its trace by OpenCSD alone and by tracectl."""
+        script = pathlib.Path(__file__).parent.parent / "test/emulated/arm_programs.sh"
+        place = os.path.abspath(self.path("debian-arm64"))
+        if subprocess.run(["sh", script, place], check=False).returncode != 0:
+            print("arm: skipped: Debian's packages for arm64 could not be fetched")
+            return
+        os.environ["QEMU_LD_PREFIX"] = place  # QEMU's and tracectl's
+        xz = [place + "/usr/bin/xz", "-T1", "-k", "-c"]
+        print("arm: AArch64's xz over 400 KB", flush=True)
+        source = self.input(400 * 1000)
+        times = rounds_of({"qemu": ["qemu-aarch64", *xz, source], "traced": self.traced("arm.data", [*xz, source])}, self.rounds)
+        what = {"qemu": "`qemu-aarch64`, no plugin", "traced": "`tracectl run`, all of it traced"}
+        self.tables["arm_running"] = ratio_table("qemu", times, what)
+        factor = middle(times["traced"])[0] / middle(times["qemu"])[0]
+        print(f"  traced: {factor:.2f} times qemu-aarch64 (the aim: at most {MOST_ARM:g})")
+        self.failed |= factor > MOST_ARM
+        self.arm_decoding([*xz, self.input(12 * 1000)])
+        for name in ("arm.data", "arm.data.old"):
+            shutil.rmtree(self.path(name), ignore_errors=True)
+        del os.environ["QEMU_LD_PREFIX"]
+
+    def arm_decoding(self, command):
+        spent(self.traced("arm.data", command))
+        capture, trace, maps = (self.path(n) for n in ("arm.data", "arm.ete", "arm.maps"))
+        captures.take_apart(capture, trace, maps)
+        info = self.info("arm.data")
+        commands = {"OpenCSD": [self.path("opencsd_walk"), trace, maps, captures.unit(capture)],
+                    "reference": [self.tracectl, "report", "--decoder", "reference", capture],
+                    "report": [self.tracectl, "report", capture]} | self.walks(capture)
+        counted, errors = subprocess.check_output(commands["OpenCSD"]).split()
+        if int(counted) != info["instructions"] or int(errors) or info["decode_errors"]:
+            print(f"  OpenCSD alone: {int(counted)} instructions, {int(errors)} errors; tracectl: {info['instructions']}")
+            self.failed = True
+        what = {"OpenCSD": "OpenCSD alone, one thread", "reference": "`tracectl report --decoder reference`",
+                "report": "`tracectl report`"} | WALKS
+        self.tables["arm_decoding"] = (
+            f"{info['instructions'] / 1e6:.0f} million instructions, {info['bytes'] / 1e6:.1f} MB of trace:\n\n"
+            + ratio_table("OpenCSD", rounds_of(commands, 3), what)
+        )
+        for path in (trace, maps):
+            os.unlink(path)
 
     def holding(self):
         """run and report of 2 GB of trace, 300 MB each. An interpreter leaves much trace per instruction."""
@@ -241,10 +296,10 @@ def main():
     parser.add_argument("--work", default="build/bench")
     parser.add_argument("--document")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["running", "loads", "decoding", "holding"])
+    parser.add_argument("--only", choices=["running", "loads", "decoding", "arm", "holding"])
     args = parser.parse_args()
     bench = Bench(args)
-    for part in ("running", "loads", "decoding", "holding"):
+    for part in ("running", "loads", "decoding", "arm", "holding"):
         if args.only in (None, part):
             getattr(bench, part)()
     shutil.rmtree(bench.path("xz.data"), ignore_errors=True)

@@ -31,8 +31,18 @@ bool is_named(const std::string& object, const std::string& path) {
   return symbols && decode::object_matches(object, path, symbols->soname());
 }
 
-Result<std::string> of_file(const AddressFilter& filter, const std::string& path) {
-  uint64_t from = filter.from, size = filter.to - filter.from;
+// As the kernel writes it. Where a trace starts or stops is one address to CoreSight, a range to Intel PT (stop only).
+std::string written(const AddressFilter& filter, BackendKind backend, uint64_t from, uint64_t size) {
+  const bool place = filter.kind != AddressFilter::Kind::range;
+  const char* word = !place ? "filter" : filter.kind == AddressFilter::Kind::start ? "start" : "stop";
+  if (place && backend == BackendKind::coresight) return fmt::format("{} {:#x}", word, from);
+  return fmt::format("{} {:#x}/{:#x}", word, from, size);
+}
+
+constexpr uint64_t kPlaceSize = 1;  // of a place by its address, where the kernel wants a range
+
+Result<std::string> of_file(const AddressFilter& filter, const std::string& path, BackendKind backend) {
+  uint64_t from = filter.from, size = filter.to > filter.from ? filter.to - filter.from : kPlaceSize;
   if (filter.symbol == "*") {
     std::error_code error;
     from = 0;
@@ -50,12 +60,13 @@ Result<std::string> of_file(const AddressFilter& filter, const std::string& path
     from = found->file_offset;
     size = found->size;
   }
-  return fmt::format("filter {:#x}/{:#x}@{}", from, size, path);
+  return written(filter, backend, from, size) + "@" + path;
 }
 
 // A kernel function reaches to the next symbol.
-Result<std::string> of_kernel(const AddressFilter& filter) {
-  if (filter.symbol.empty()) return fmt::format("filter {:#x}/{:#x}", filter.from, filter.to - filter.from);
+Result<std::string> of_kernel(const AddressFilter& filter, BackendKind backend) {
+  if (filter.symbol.empty())
+    return written(filter, backend, filter.from, filter.to > filter.from ? filter.to - filter.from : kPlaceSize);
   std::ifstream in("/proc/kallsyms");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   uint64_t from = 0, next = ~uint64_t{0};
@@ -68,15 +79,15 @@ Result<std::string> of_kernel(const AddressFilter& filter) {
   capture::for_each_kernel_symbol(text, [&](const capture::KernelSymbol& s) {
     if (s.code() && s.address > from) next = std::min(next, s.address);
   });
-  return fmt::format("filter {:#x}/{:#x}", from, next - from);
+  return written(filter, backend, from, next - from);
 }
 
-Result<std::string> kernel_filter(const std::string& text, const std::vector<std::string>& files) {
+Result<std::string> kernel_filter(const std::string& text, const std::vector<std::string>& files, BackendKind backend) {
   const auto filter = parse_address_filter(text);
   if (!filter) return fail_usage(filter.error().message, filter.error().hint);
-  if (filter->of_kernel()) return of_kernel(*filter);
+  if (filter->of_kernel()) return of_kernel(*filter, backend);
   for (const auto& path : files)
-    if (is_named(filter->object, path)) return of_file(*filter, path);
+    if (is_named(filter->object, path)) return of_file(*filter, path, backend);
   return fail(fmt::format("address filter '{}': the program does not map {} at its start", text, filter->object),
               "a library that it loads later (dlopen) cannot be filtered; a window on its function can");
 }
@@ -88,7 +99,7 @@ Result<std::string> kernel_filters(const LoadedPlan& loaded) {
   if (loaded.plan.address_filters.empty()) return out;
   const auto files = code_files(loaded);
   for (const auto& text : loaded.plan.address_filters) {
-    auto one = kernel_filter(text, files);
+    auto one = kernel_filter(text, files, loaded.plan.backend);
     if (!one) return one;
     out += (out.empty() ? "" : " ") + *one;
   }

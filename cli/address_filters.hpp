@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A plan's address filters as the kernel takes them: "filter OFFSET/SIZE@FILE" of what the program maps at its
-// start (or has mapped), "filter ADDRESS/SIZE" of the kernel.
+// start (or has mapped), "filter ADDRESS/SIZE" of the kernel; "start" and "stop" in place of "filter".
 //
 // Errors: an object that the program does not load, a symbol that it does not have.
 // Source: kernel/events/core.c, perf_event_parse_addr_filter; perf-record(1), --filter.

@@ -6,25 +6,28 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <set>
 
 #include "backends/coresight/decoder.hpp"
+#include "backends/coresight/flow_decoder.hpp"
 #include "backends/coresight/snapshot_capture.hpp"
 #include "backends/intel_pt/decoder.hpp"
+#include "backends/intel_pt/flow_decoder.hpp"
 #include "cli/verbs.hpp"
 #include "core/capture/snapshot.hpp"
+#include "core/perf/uapi.hpp"
 #include "core/units.hpp"
+#include "decode/decode_runs.hpp"
 #include "decode/loss_marks.hpp"
+#include "decode/seek.hpp"
 #include "decode/stream_bytes.hpp"
 #include "views/follow.hpp"
 
 namespace tracectl::cli {
 namespace {
 
-constexpr uint32_t kIntelPt = 1, kCoresight = 3;  // AuxInfo::type
-constexpr unsigned kFeatureCpuid = 8;             // HEADER_CPUID
+constexpr uint32_t kIntelPt = perf::kAuxtraceIntelPt, kCoresight = perf::kAuxtraceCsEtm;  // AuxInfo::type
 
 // Passes everything on and says on a terminal how far the decoder is.
 class Progress final : public decode::ItemSink {
@@ -34,7 +37,19 @@ class Progress final : public decode::ItemSink {
     if ((++blocks_ & 0xfffff) == 0) show(s.offset);
     return next_.on_block(s, b);
   }
-  bool on_event(const decode::Stamp& s, const decode::Event& e) override { return next_.on_event(s, e); }
+  bool on_blocks(const decode::Stamp& s, std::span<const decode::Block> b) override {
+    if ((blocks_ & 0xfffff) + b.size() > 0xfffff) show(s.offset);
+    blocks_ += b.size();
+    return next_.on_blocks(s, b);
+  }
+  [[nodiscard]] bool counts_only() const override { return next_.counts_only(); }
+  void on_counted(const decode::Stamp& s, std::span<const decode::Block> b, uint64_t times) override {
+    next_.on_counted(s, b, times);
+  }
+  bool on_event(const decode::Stamp& s, const decode::Event& e) override {
+    if ((++events_ & 0xfff) == 0) show(s.offset);
+    return next_.on_event(s, e);
+  }
   bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return next_.on_loss(s, l); }
   ~Progress() override {
     if (shown_) std::fputs("\r\033[K", stderr);
@@ -49,23 +64,21 @@ class Progress final : public decode::ItemSink {
     fmt::print(stderr, "\rdecoding: {} %", all_ == 0 ? 100 : (done_ + offset) * 100 / all_);
   }
   decode::ItemSink& next_;
-  uint64_t done_, all_, blocks_ = 0;
+  uint64_t done_, all_, blocks_ = 0, events_ = 0;
   bool shown_ = false;
 };
 
 // nullptr: of a technology that we have no decoder for.
-Result<std::unique_ptr<decode::Decoder>> decoder_for(const capture::Reader& reader) {
+Result<std::unique_ptr<decode::Decoder>> decoder_for(const capture::Reader& reader, bool flow) {
   const capture::AuxInfo& info = reader.aux_info();
   if (info.type == kCoresight) {
     auto facts = coresight::facts_of(reader);
     if (!facts) return tl::unexpected(facts.error());
-    return coresight::make_decoder(std::move(*facts));
+    return flow ? coresight::make_flow_decoder(std::move(*facts)) : coresight::make_decoder(std::move(*facts));
   }
   if (info.type != kIntelPt) return nullptr;
-  uint64_t config = 0;
-  for (const auto& event : reader.events())
-    if (!info.priv.empty() && event.type == info.priv[0]) config = event.config;
-  return intel_pt::make_decoder(info, reader.feature_string(kFeatureCpuid), config);
+  if (flow) return intel_pt::make_flow_decoder(reader);
+  return intel_pt::make_decoder(reader);
 }
 
 Result<> no_decoder(const OpenCapture& capture) {
@@ -76,64 +89,12 @@ Result<> no_decoder(const OpenCapture& capture) {
                                                           : "`tracectl info` reads the capture without decoding it");
 }
 
-// A run's own positions and last answer, for the loop over runs.
-class RunSink final : public decode::ItemSink {
- public:
-  RunSink(decode::ItemSink& next, uint64_t begin) : next_(next), begin_(begin) {}
-  bool on_block(const decode::Stamp& s, const decode::Block& b) override { return go_on_ = next_.on_block(moved(s), b); }
-  bool on_event(const decode::Stamp& s, const decode::Event& e) override { return go_on_ = next_.on_event(moved(s), e); }
-  bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return go_on_ = next_.on_loss(moved(s), l); }
-  [[nodiscard]] bool go_on() const { return go_on_; }
-  // So many bytes in front of the run's own.
-  void opened_by(uint64_t bytes) { opening_ = bytes; }
-
- private:
-  [[nodiscard]] decode::Stamp moved(decode::Stamp s) const {
-    s.offset = begin_ + (s.offset > opening_ ? s.offset - opening_ : 0);
-    return s;
-  }
-  decode::ItemSink& next_;
-  uint64_t begin_, opening_ = 0;
-  bool go_on_ = true;
-};
-
-// One run; `turns` from the one in which it begins.
-Result<> decode_run(decode::Decoder& decoder, const StreamVisit& visit, const decode::Run& run,
-                    std::span<const decode::Turn> turns, RunSink& sink) {
-  const auto bytes = visit.trace.subspan(run.begin, run.size);
-  // Behind a gap a run begins anywhere in a packet, and only a sync point helps.
-  const auto opening = run.missing == 0 ? decoder.opening(bytes) : std::span<const std::byte>{};
-  if (opening.empty()) return decoder.decode(*visit.stream, {bytes, run.time}, turns, sink);
-  const std::array parts = {opening, bytes};
-  const auto joined = decode::StreamBytes::join(parts);
-  if (!joined) return tl::unexpected<Error>(joined.error());
-  sink.opened_by(opening.size());
-  return decoder.decode(*visit.stream, {joined->bytes(), run.time}, turns, sink);
-}
-
-Result<> decode_runs(decode::Decoder& decoder, const StreamVisit& visit, decode::ItemSink& sink) {
-  for (const auto& run : decode::runs_of(*visit.stream)) {
-    RunSink next(sink, run.begin);
-    const uint64_t told = decoder.start_time(*visit.stream, visit.trace.subspan(run.begin, run.size));
-    const uint64_t start = told != 0 ? told : run.time;
-    const decode::Turn& turn = decode::turn_at(visit.turns, start);
-    const auto begun = run.begin == 0 && run.time == 0 ? 0 : static_cast<size_t>(&turn - visit.turns.data());
-    const auto turns = std::span<const decode::Turn>(visit.turns).subspan(begun);
-    decode::Stamp stamp{start, turn.pid, turn.tid, visit.stream->cpu, 0, &turn};
-    if (run.missing != 0 && !next.on_event(stamp, {decode::Event::Kind::gap, 0, run.missing, "gap"})) break;
-    if (run.size == 0) continue;
-    if (auto r = decode_run(decoder, visit, run, turns, next); !r) return r;
-    if (!next.go_on()) break;
-  }
-  return {};
-}
-
 // With the losses that records tell of.
 Result<> decode_marked(decode::Decoder& decoder, const StreamVisit& visit, const std::vector<decode::LossMark>& marks,
                        decode::ItemSink& sink) {
-  if (marks.empty()) return decode_runs(decoder, visit, sink);
+  if (marks.empty()) return decode::decode_runs(decoder, *visit.stream, visit.trace, visit.turns, sink);
   decode::MarkSink marked(sink, marks);
-  if (auto r = decode_runs(decoder, visit, marked); !r) return r;
+  if (auto r = decode::decode_runs(decoder, *visit.stream, visit.trace, visit.turns, marked); !r) return r;
   const decode::Stamp end{0, visit.context.pid, visit.context.tid, visit.stream->cpu, visit.stream->size, nullptr};
   (void)marked.finish(end);
   return {};
@@ -146,8 +107,15 @@ void add_symfs(CLI::App& verb, CaptureOptions& options) {
       ->check(CLI::ExistingDirectory);
 }
 
+void add_decoder(CLI::App& verb, CaptureOptions& options) {
+  verb.add_option("--decoder", options.decoder, "flow, or reference: the same by libipt and OpenCSD alone, much slower")
+      ->check(CLI::IsMember({"reference", "flow"}))
+      ->capture_default_str();
+}
+
 void add_capture(CLI::App& verb, CaptureOptions& options) {
   add_symfs(verb, options);
+  add_decoder(verb, options);
   verb.add_option("CAPTURE", options.path,
                   "a capture directory, a perf.data file with trace, or a CoreSight snapshot directory")
       ->capture_default_str();
@@ -174,7 +142,7 @@ Result<std::unique_ptr<OpenCapture>> OpenCapture::open(const CaptureOptions& opt
   out->images = decode::ImageSet::from_capture(out->reader, options.symfs);
   out->schedule = decode::Schedule::from_capture(out->reader);
   out->windows = decode::WindowSet::from_capture(out->reader, out->facts);
-  auto decoder = decoder_for(out->reader);
+  auto decoder = decoder_for(out->reader, options.decoder == "flow");
   if (!decoder) return tl::unexpected(decoder.error());
   out->decoder = std::move(*decoder);
   if (snapshot) out->facts.machine = "snapshot";
@@ -225,7 +193,8 @@ struct StreamWalk {
   [[nodiscard]] std::string comm(int32_t pid, uint64_t time) const { return capture.images.comm(pid, time); }
   Result<bool> visit(const capture::AuxStream& stream, std::span<const std::byte> trace, bool marked);
   Result<> decode(StreamVisit& visit, bool marked, decode::ItemSink& sink);
-  Result<bool> each_source(const capture::AuxStream& stream);
+  [[nodiscard]] capture::AuxStream wanted(const capture::AuxStream& stream) const;
+  Result<bool> each_source(const capture::AuxStream& whole);
 };
 
 Result<> StreamWalk::decode(StreamVisit& visit, bool marked, decode::ItemSink& sink) {
@@ -257,7 +226,18 @@ Result<bool> StreamWalk::visit(const capture::AuxStream& stream, std::span<const
   return fn(visit);
 }
 
-Result<bool> StreamWalk::each_source(const capture::AuxStream& stream) {
+// Of a stream, what the chosen window needs.
+capture::AuxStream StreamWalk::wanted(const capture::AuxStream& stream) const {
+  if (options.window == 0) return stream;
+  const decode::Window& window = capture.windows.all()[options.window - 1];
+  const auto time = [&](const capture::AuxFragment& f) {
+    return capture.decoder->start_time(stream, capture.reader.bytes(f));
+  };
+  return decode::part_of(stream, window.begin, window.open ? ~uint64_t{0} : window.end, time);
+}
+
+Result<bool> StreamWalk::each_source(const capture::AuxStream& whole) {
+  const capture::AuxStream stream = wanted(whole);
   const auto bytes = decode::StreamBytes::of(capture.reader, stream);
   if (!bytes) return tl::unexpected(bytes.error());
   const auto sources = capture.decoder->sources(stream, bytes->bytes());

@@ -25,15 +25,17 @@ namespace tracectl::cli {
 
 struct CaptureOptions {
   std::string path = "tracectl.data";
-  int32_t tid = -1;     // only this thread; -1: all
-  uint64_t window = 0;  // only the window of this number; 0: all
-  uint64_t last = 0;    // only the last lines of each thread; 0: all
-  uint64_t limit = 0;   // at most so many lines; 0: all
-  std::string symfs;    // where the traced files are, when the capture was made elsewhere
+  int32_t tid = -1;              // only this thread; -1: all
+  uint64_t window = 0;           // only the window of this number; 0: all
+  uint64_t last = 0;             // only the last lines of each thread; 0: all
+  uint64_t limit = 0;            // at most so many lines; 0: all
+  std::string symfs;             // where the traced files are, when the capture was made elsewhere
+  std::string decoder = "flow";  // or "reference"
 };
 
-// --symfs; add_capture() adds it too.
+// --symfs, --decoder; add_capture() adds them too.
 void add_symfs(CLI::App& verb, CaptureOptions& options);
+void add_decoder(CLI::App& verb, CaptureOptions& options);
 void add_capture(CLI::App& verb, CaptureOptions& options);
 void add_thread_and_window(CLI::App& verb, CaptureOptions& options);
 

@@ -61,6 +61,8 @@ Finding pause_trial(const PmuFacts& pmu) {
   const std::string kernel = "the kernel can pause and resume a trace by event";
   switch (pmu.pause) {
     case PauseTrial::can:
+      if (only_etmv3(pmu))
+        return {Mark::no, "aux_action", kernel + ", but the trace units of this machine are ETMv3, which cannot", ""};
       return {Mark::ok, "aux_action", fmt::format("{}, and so can {}: tried", kernel, pmu.name), ""};
     case PauseTrial::cannot:
       return {Mark::no, "aux_action", fmt::format("{}, but the driver of {} cannot (EOPNOTSUPP)", kernel, pmu.name),
@@ -146,6 +148,18 @@ Finding qemu(const QemuFacts& q, const char* name, bool needed) {
   return {Mark::ok, name, fmt::format("{} {}, plugin API {}", q.path, q.version, q.plugin_api), ""};
 }
 
+// Static programs need none. Source of the last: seen with QEMU 7.2 and Debian 12's libc6-arm64-cross.
+Finding sysroot(const HostFacts& f) {
+  const std::string at = f.aarch64_sysroot;
+  if (at.empty())
+    return {Mark::warn, "sysroot", "no dynamic linker of AArch64 (ld-linux-aarch64.so.1): only static AArch64 programs run",
+            "sudo apt-get install libc6-arm64-cross, or QEMU_LD_PREFIX=DIRECTORY with an AArch64 system"};
+  const std::string text = fmt::format("AArch64 programs find their libraries in {}", at);
+  if (at != "/usr/aarch64-linux-gnu") return {Mark::ok, "sysroot", text, ""};
+  return {Mark::warn, "sysroot", text + ", where those with threads may hang in QEMU",
+          "QEMU_LD_PREFIX=DIRECTORY with Debian's libc6 for arm64, or link with -static"};
+}
+
 Finding plugin(const HostFacts& f) {
   if (!f.plugin_path.empty()) return {Mark::ok, "plugin", f.plugin_path, ""};
   return {Mark::no, "plugin", "tracectl-qemu-plugin.so is neither beside tracectl nor in ../lib/tracectl",
@@ -206,6 +220,7 @@ Diagnosis diagnose(const HostFacts& f) {
                 debug_registers(f),
                 qemu(f.qemu_x86_64, "qemu-x86_64", true),
                 qemu(f.qemu_aarch64, "qemu-aarch64", false),
+                sysroot(f),
                 plugin(f),
                 emulation_limits(f),
                 perf(f)};

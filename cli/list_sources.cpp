@@ -10,7 +10,6 @@
 #include <sstream>
 
 #include "backends/coresight/sinks.hpp"
-#include "cli/doctor_checks.hpp"
 #include "cli/glob.hpp"
 #include "core/loaded_files.hpp"
 #include "core/run_tool.hpp"
@@ -23,10 +22,9 @@ namespace tracectl::cli {
 namespace {
 
 std::string syscall_detail(const SyscallInfo& s, bool exit) {
-  if (exit) return "ret";
   std::string args;
   for (const auto& a : s.arguments()) args += (args.empty() ? "" : ", ") + std::string(a.name);
-  return args;
+  return fmt::format("nr {}; {}", s.nr, exit ? "ret" : args);
 }
 
 // Events of the running kernel, by tracefs' own index.
@@ -71,9 +69,19 @@ ListRow sink_row(const coresight::Sink& sink, const std::string& id) {
 
 }  // namespace
 
-Listing list_tracepoints(const HostFacts& facts, const std::string& pattern) {
-  std::map<std::string, std::string> rows;  // one row a name, whoever has it
-  for (const auto& s : all_syscalls())
+BackendKind native_backend(const HostFacts& facts) {
+#if defined(__aarch64__)
+  constexpr bool kArm = true;
+#else
+  constexpr bool kArm = false;
+#endif
+  return kArm || facts.pmus.count("cs_etm") != 0 ? BackendKind::coresight : BackendKind::intel_pt;
+}
+
+Listing list_tracepoints(const HostFacts& facts, BackendKind backend, const std::string& pattern) {
+  std::map<std::string, std::string> rows;               // one row a name, whoever has it
+  const bool native = backend == native_backend(facts);  // others are not this kernel's programs
+  for (const auto& s : all_syscalls(backend))
     for (const bool exit : {false, true}) {
       const std::string name = fmt::format("syscalls:sys_{}_{}", exit ? "exit" : "enter", s.event);
       if (matches(pattern, name)) rows[name] = fmt::format("emulated; {}", syscall_detail(s, exit));
@@ -81,13 +89,13 @@ Listing list_tracepoints(const HostFacts& facts, const std::string& pattern) {
   for (const char* name : {"raw_syscalls:sys_enter", "raw_syscalls:sys_exit"})
     if (matches(pattern, name)) rows[name] = "emulated; every system call";
   for (const auto& name : kernel_events(facts)) {
-    if (!matches(pattern, name)) continue;
+    if (!native || !matches(pattern, name)) continue;
     auto& detail = rows[name];
     detail = detail.empty() ? "kernel" : "kernel, " + detail;
   }
   Listing out;
   for (auto& [name, detail] : rows) out.rows.push_back({name, std::move(detail)});
-  if (!facts.tracefs)
+  if (!facts.tracefs && native)
     out.notes.emplace_back("tracefs is not readable, so only the built-in system call table is listed; see tracectl doctor");
   return out;
 }
@@ -115,29 +123,32 @@ Result<Listing> list_symbols(const std::string& program, const std::string& patt
 
 Listing list_sinks(const HostFacts& facts, const std::string& pattern) {
   Listing out;
+  std::string emulated;
+  for (const auto& sink : coresight::emulated_sinks()) emulated += (emulated.empty() ? "" : ", ") + sink.name;
+  out.notes.push_back("the emulated machine has sinks of its own: " + emulated);
   const auto etm = facts.pmus.find("cs_etm");
   if (etm == facts.pmus.end() || etm->second.sinks.empty()) {
     out.notes.emplace_back("no CoreSight sinks on this machine (sinks are CoreSight's; Intel PT has none to choose)");
     return out;
   }
-  for (const auto& sink : coresight::sinks_of(etm->second, facts.sink_devices))
+  const auto sinks = coresight::sinks_of(etm->second, facts.sink_devices);
+  for (const auto& sink : sinks)
     if (matches(pattern, sink.name)) out.rows.push_back(sink_row(sink, etm->second.sinks.at(sink.name)));
-  if (const auto choice = coresight::choose_sink(coresight::sinks_of(etm->second, facts.sink_devices), "auto"))
-    out.notes.push_back("sink = \"auto\" takes " + choice->why);
+  if (const auto choice = coresight::choose_sink(sinks, "auto")) out.notes.push_back("sink = \"auto\" takes " + choice->why);
   return out;
 }
 
 Listing list_backends(const HostFacts& facts, const std::string& pattern) {
   Listing out;
-  const bool emulated = diagnose(facts).emulated_machine;
-  const auto add = [&](const char* name, const char* programs, const char* pmu, bool under_qemu) {
+  const auto add = [&](const char* name, const char* programs, const char* pmu, const QemuFacts& qemu) {
+    const bool emulated = qemu.plugin_api != 0 && !facts.plugin_path.empty();
     if (!matches(pattern, name)) return;
-    out.rows.push_back({name, fmt::format("{} programs; kernel: {}; emulated: {}", programs,
-                                          facts.pmus.count(pmu) != 0 ? "yes" : "no trace unit here",
-                                          under_qemu && emulated ? "yes" : "no")});
+    out.rows.push_back(
+        {name, fmt::format("{} programs; kernel: {}; emulated: {}", programs,
+                           facts.pmus.count(pmu) != 0 ? "yes" : "no trace unit here", emulated ? "yes" : "no")});
   };
-  add("intel_pt", "x86-64", "intel_pt", true);
-  add("coresight", "AArch64", "cs_etm", false);
+  add("intel_pt", "x86-64", "intel_pt", facts.qemu_x86_64);
+  add("coresight", "AArch64", "cs_etm", facts.qemu_aarch64);
   return out;
 }
 

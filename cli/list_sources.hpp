@@ -24,7 +24,10 @@ struct Listing {
   std::vector<std::string> notes;  // printed to stderr, behind the rows
 };
 
-[[nodiscard]] Listing list_tracepoints(const HostFacts& facts, const std::string& pattern);
+// Programs of the backend's processor: their own system calls and numbers.
+[[nodiscard]] Listing list_tracepoints(const HostFacts& facts, BackendKind backend, const std::string& pattern);
+// The programs of this computer.
+[[nodiscard]] BackendKind native_backend(const HostFacts& facts);
 [[nodiscard]] Result<Listing> list_symbols(const std::string& program, const std::string& pattern);
 [[nodiscard]] Listing list_sinks(const HostFacts& facts, const std::string& pattern);
 [[nodiscard]] Listing list_backends(const HostFacts& facts, const std::string& pattern);

@@ -17,8 +17,6 @@
 namespace tracectl::cli {
 namespace {
 
-constexpr const char* kCpuid = "GenuineIntel,6,85,4";  // any model without errata decodes what the encoder writes
-
 std::string bytes_of_hex(const std::string& hex) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; };
   std::string out;
@@ -79,7 +77,7 @@ Result<capture::WriterSetup> capture_setup(const LoadedPlan& loaded, const std::
   setup.aux_info = arm ? coresight::emulated_info(plan.coresight, snapshot) : intel_pt::aux_info(info);
   setup.trace_clock = monotonic_ns;
   setup.command_line = plan.command;
-  if (!arm) setup.cpuid = kCpuid;
+  if (!arm) setup.cpuid = intel_pt::kEmulatedCpuId;
   setup.plan_text = plan.source_text;
   return setup;
 }

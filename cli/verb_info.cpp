@@ -120,6 +120,7 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
     out.line(fmt::format("branches        {}", totals->branches));
     out.line(fmt::format("taken branches  {}", totals->taken_branches));
     out.line(fmt::format("decode errors   {}", totals->decode_errors));
+    for (const auto& [what, count] : totals->errors) out.line(fmt::format("  {:<14}{}", count, what));
     if (totals->outside != 0) out.line(fmt::format("outside         {} instructions in no window", totals->outside));
   }
   const LossTotals loss = all_loss(capture, totals);

@@ -8,6 +8,7 @@
 
 #include "cli/list_sources.hpp"
 #include "cli/verbs.hpp"
+#include "core/elf_machine.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -17,6 +18,17 @@ struct ListOptions {
   bool json = false;
 };
 
+// What the program is built for; without one, what this computer's programs are.
+Result<BackendKind> backend_of(const std::string& program, const HostFacts& facts) {
+  if (program.empty()) return native_backend(facts);
+  const auto read = read_program(program, search_path());
+  if (!read) return tl::unexpected<Error>(read.error());
+  if (read->elf_machine == kElfAArch64) return BackendKind::coresight;
+  if (read->elf_machine == kElfX86_64) return BackendKind::intel_pt;
+  return fail(fmt::format("{} is for another processor (ELF machine {})", program, read->elf_machine),
+              "tracectl traces x86-64 and AArch64 programs");
+}
+
 Result<Listing> collect(const ListOptions& o) {
   if (o.subject == "triggers") return list_triggers(o.pattern);
   if (o.subject == "symbols") {
@@ -25,7 +37,11 @@ Result<Listing> collect(const ListOptions& o) {
     return list_symbols(o.program, o.pattern);
   }
   HostFacts facts = read_host();
-  if (o.subject == "tracepoints") return list_tracepoints(facts, o.pattern);
+  if (o.subject == "tracepoints") {
+    const auto backend = backend_of(o.program, facts);
+    if (!backend) return tl::unexpected<Error>(backend.error());
+    return list_tracepoints(facts, *backend, o.pattern);
+  }
   if (o.subject == "sinks") return list_sinks(facts, o.pattern);
   probe_host(facts);
   return list_backends(facts, o.pattern);
@@ -71,7 +87,8 @@ void add_list(CLI::App& app, VerbRun& run) {
       ->required()
       ->check(CLI::IsMember({"tracepoints", "symbols", "sinks", "backends", "triggers"}));
   sub->add_option("PATTERN", o->pattern, "Shell pattern; without * ? [ it matches anywhere in the name");
-  sub->add_option("--program", o->program, "symbols: of this program and the libraries it loads");
+  sub->add_option("--program", o->program,
+                  "symbols: of this program and the libraries it loads; tracepoints: of its processor");
   sub->add_flag("--json", o->json, "As JSON");
   sub->footer(
       "Examples:\n"

@@ -204,7 +204,7 @@ int run_run(const RunVerbOptions& options) {
          "put it behind --: tracectl run plan.toml -- ./app; --pid, --tid, --all-cpus or --cgroup trace what runs already"});
   emulated::CannotStart reason;
   if (loaded->plan.machine == MachineKind::emulated &&
-      !emulated::can_start(loaded->plan.command, loaded->plan.backend, reason)) {
+      !emulated::can_start(loaded->plan.command, loaded->plan.backend, loaded->host, reason)) {
     report_error({ErrorKind::failed, reason.why, reason.hint});
     return reason.status;
   }

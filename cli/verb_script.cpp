@@ -164,6 +164,7 @@ void add_script(CLI::App& app, VerbRun& run) {
   verb->add_option("WHAT", options->first, "calls, branches, instructions or packets; else calls");
   verb->add_option("CAPTURE", options->second, "a capture directory, or a perf.data file with trace; else tracectl.data");
   add_symfs(*verb, options->capture);
+  add_decoder(*verb, options->capture);
   add_thread_and_window(*verb, options->capture);
   verb->add_option("--last", options->capture.last, "only the last N lines of each thread")->check(CLI::PositiveNumber);
   verb->add_option("--limit", options->capture.limit, "at most N lines")->check(CLI::PositiveNumber);

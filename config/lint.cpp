@@ -21,6 +21,18 @@ SourceRef place_of(const ResolveContext& c, Action action) {
   return {};
 }
 
+// Its driver takes the event and refuses the AUX mmap, for a reason that only dmesg has.
+void lint_etmv3(ResolveContext& c, const SourceRef& at, bool acts) {
+  if (!acts || c.emulated() || c.out.backend != BackendKind::coresight) return;
+  const auto pmu = c.host.pmus.find("cs_etm");
+  if (pmu == c.host.pmus.end() || pmu->second.other_units == 0) return;
+  if (only_etmv3(pmu->second))
+    return c.diagnostics.unsupported(at, "the trace units of this machine are ETMv3, which cannot be paused or resumed",
+                                     "a plan without triggers that pause or resume traces everything");
+  c.note(fmt::format("{} of {} trace units are ETMv3, which cannot be paused: what runs on their cpus is not traced",
+                     pmu->second.other_units, pmu->second.other_units + pmu->second.pausing_units));
+}
+
 }  // namespace
 
 void lint_actions(ResolveContext& c) {
@@ -28,6 +40,7 @@ void lint_actions(ResolveContext& c) {
   c.out.start_paused = c.plan.start ? *c.plan.start == StartMode::paused : resumes;
   if (!c.plan.start && resumes) c.note("start = paused: a trigger resumes");
   const bool paused = c.out.start_paused;
+  lint_etmv3(c, place_of(c, resumes ? Action::resume : Action::pause), resumes || pauses);
   if (resumes && pauses) return;
   if (resumes && paused)
     c.diagnostics.warning(place_of(c, Action::resume), "no trigger pauses: the trace runs from the first resume to the end",

@@ -18,10 +18,12 @@ std::string pt_text(const IntelPtConfig& pt) {
       pt.cyc_thresh, pt.psb_period, print_size(uint64_t{1} << (pt.psb_period + 11)));
 }
 
-std::string etm_text(const CoresightConfig& c) {
-  std::string out = fmt::format("sink={} cycacc={:d} timestamp={:d} contextid={:d} retstack={:d} branch_broadcast={:d}",
-                                c.sink, c.cycacc, c.timestamp, c.contextid, c.retstack, c.branch_broadcast);
+std::string etm_text(const CoresightConfig& c, bool emulated) {
+  std::string out = emulated ? fmt::format("source={} ", c.source) : "";  // hardware is what it is
+  out += fmt::format("sink={} cycacc={:d} timestamp={:d} contextid={:d} retstack={:d} branch_broadcast={:d}", c.sink,
+                     c.cycacc, c.timestamp, c.contextid, c.retstack, c.branch_broadcast);
   if (c.cycacc) out += fmt::format(" cc_threshold={}", c.cc_threshold);
+  if (c.metadata != 1) out += fmt::format(" metadata={}", c.metadata);
   if (!c.configid.empty()) out += fmt::format(" configid={} preset={}", c.configid, c.preset);
   return out;
 }
@@ -111,8 +113,9 @@ std::string print_plan(const ResolvedPlan& plan, const HostFacts& host) {
   out += row("threads", name_of(plan.threads));
   out += row("follow", plan.follow ? "true" : "false");
   if (!plan.address_filters.empty()) out += row("filter", fmt::format("{}", fmt::join(plan.address_filters, " ")));
-  out += plan.backend == BackendKind::intel_pt ? row("intel_pt", pt_text(plan.intel_pt))
-                                               : row("coresight", etm_text(plan.coresight));
+  out += plan.backend == BackendKind::intel_pt
+             ? row("intel_pt", pt_text(plan.intel_pt))
+             : row("coresight", etm_text(plan.coresight, plan.machine == MachineKind::emulated));
   out += row("buffer", buffer_text(plan.buffer));
   out += row("limits", limits_text(plan.limits));
   out += lists_text(plan) + group_text(plan, host);

@@ -189,7 +189,8 @@ constexpr Key<PlanCoresight> kCoresight[] = {{"sink", kText, set<&PlanCoresight:
                                              {"branch_broadcast", kBool, set<&PlanCoresight::branch_broadcast>},
                                              {"preset", kCount, set_count<&PlanCoresight::preset>},
                                              {"configid", kText, set<&PlanCoresight::configid>},
-                                             {"cc_threshold", kCount, set_count<&PlanCoresight::cc_threshold>}};
+                                             {"cc_threshold", kCount, set_count<&PlanCoresight::cc_threshold>},
+                                             {"metadata", kCount, set_count<&PlanCoresight::metadata>}};
 constexpr Key<PlanBuffer> kBuffer[] = {{"size", kSize, set_size<&PlanBuffer::size>},
                                        {"data", kSize, set_size<&PlanBuffer::data>},
                                        {"mode", "full or ring", set_choice<&PlanBuffer::mode, kModes>},

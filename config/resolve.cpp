@@ -64,6 +64,21 @@ void resolve_scope(ResolveContext& c) {
                               "run as root, or sysctl kernel.perf_event_paranoid=1");
 }
 
+// Intel PT stops at a range and starts nowhere; CoreSight starts and stops at addresses, and then has no ranges.
+// Source: pt_event_addr_filters_validate, etm_addr_filters_validate.
+void check_filter_kinds(ResolveContext& c, const SourceRef& at, const std::vector<AddressFilter>& filters) {
+  const auto some = [&filters](bool (*is)(const AddressFilter&)) { return std::any_of(filters.begin(), filters.end(), is); };
+  const bool starts = some([](const AddressFilter& f) { return f.kind == AddressFilter::Kind::start; });
+  const bool places = some([](const AddressFilter& f) { return f.kind != AddressFilter::Kind::range; });
+  const bool ranges = some([](const AddressFilter& f) { return f.kind == AddressFilter::Kind::range; });
+  if (c.out.backend == BackendKind::intel_pt && starts)
+    c.diagnostics.unsupported(at, "Intel PT's driver has no filter that starts a trace",
+                              "a [[window]] from one event to another, or filter = [\"stop OBJECT:SYMBOL\"]");
+  if (c.out.backend == BackendKind::coresight && places && ranges)
+    c.diagnostics.unsupported(at, "CoreSight's driver takes ranges, or start and stop, not both",
+                              "two plans, or ranges alone");
+}
+
 void resolve_filters(ResolveContext& c) {
   c.out.address_filters = c.plan.address_filters.value_or({});
   if (c.out.address_filters.empty()) return;
@@ -77,8 +92,10 @@ void resolve_filters(ResolveContext& c) {
     c.diagnostics.unsupported(
         at, fmt::format("{} address filters, but this {} has {}", c.out.address_filters.size(), pmu->first, have),
         "fewer filters, or windows");
+  std::vector<AddressFilter> filters;
   for (const auto& text : c.out.address_filters) {
     const auto filter = parse_address_filter(text);
+    if (filter) filters.push_back(*filter);
     if (!filter) {
       c.diagnostics.error(at, fmt::format("filter \"{}\": {}", text, filter.error().message), filter.error().hint);
     } else if (filter->of_kernel() && c.out.scope == Scope::user) {
@@ -86,6 +103,7 @@ void resolve_filters(ResolveContext& c) {
                           "scope = \"kernel\" or \"all\", or OBJECT:0xFROM-0xTO");
     }
   }
+  check_filter_kinds(c, at, filters);
 }
 
 void resolve_limits(ResolveContext& c) {

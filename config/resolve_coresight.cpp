@@ -124,22 +124,66 @@ void resolve_sink(ResolveContext& c) {
   if (!put(c, "sinkid", id_in(pmu->sinks.at(out)))) no_term(c, in.at, "sinkid");
 }
 
-// The emulated machine plays an ETE that writes through a TRBE: packets in no frames.
+// An ETMv4 has no TRBE beside it, unless the plan says so.
+void resolve_emulated_sink(ResolveContext& c) {
+  const PlanCoresight& in = c.plan.coresight;
+  CoresightConfig& out = c.out.coresight;
+  auto sinks = coresight::emulated_sinks();
+  if (out.sink == "auto" && out.source == "etmv4")
+    std::erase_if(sinks, [](const coresight::Sink& s) { return s.kind == coresight::SinkKind::trbe; });
+  const auto choice = coresight::choose_sink(sinks, out.sink);
+  if (!choice) {
+    std::string names;
+    for (const auto& s : sinks) names += ", " + s.name;
+    return c.diagnostics.unsupported(in.sink.at, fmt::format("the emulated machine has no sink \"{}\"", out.sink),
+                                     "sink = \"auto\"" + names);
+  }
+  const auto& row = coresight::row_of(choice->kind);
+  out.sink = choice->sinks.front().name;
+  out.formatted = row.formatted;
+  out.sink_size = choice->sinks.front().size;
+  const bool in_pieces = row.kind == coresight::SinkKind::etr_sg || row.kind == coresight::SinkKind::etr_catu;
+  if (in_pieces && !c.plan.buffer.pages) c.out.buffer.pages = BufferPages::scatter;
+  if (in.sink || row.formatted) c.note("sink, of each thread its own: " + choice->why);
+}
+
+// A sink with memory of its own does not stop when it is full: it writes over what is older, until its driver copies
+// from it. The emulated machine can have it copy in time; hardware cannot.
+void resolve_emulated_memory(ResolveContext& c) {
+  CoresightConfig& out = c.out.coresight;
+  if (!out.formatted || c.out.buffer.mode == BufferMode::ring) return;
+  out.wraps = c.out.buffer.on_full == OnFull::stop;
+  if (out.wraps) c.note(fmt::format("on_full = stop: {} keeps what is newest at each pause and at the end", out.sink));
+  if (c.out.buffer.on_full == OnFull::drop)
+    c.diagnostics.unsupported(c.plan.buffer.on_full.at,
+                              fmt::format("on_full = \"drop\": {} is never full, it writes over its oldest trace", out.sink),
+                              "on_full = \"stop\" for what hardware does, or \"wait\" to lose nothing");
+}
+
+// Version 1 has the trace ids, which the kernel tells while it records; version 2 leaves them to the kernel's own records.
+void resolve_metadata(ResolveContext& c) {
+  const Field<uint64_t>& in = c.plan.coresight.metadata;
+  if (!in) return;
+  if (*in != 1 && *in != 2) return c.diagnostics.error(in.at, fmt::format("metadata is 1 or 2, not {}", *in));
+  c.out.coresight.metadata = static_cast<unsigned>(*in);
+  if (*in != 2 || c.out.backend != BackendKind::coresight) return;
+  if (c.emulated())
+    return c.diagnostics.unsupported(in.at,
+                                     "metadata = 2 is the kernel machine's: the emulated one writes no AUX_OUTPUT_HW_ID",
+                                     "leave it out: every perf reads version 1");
+  c.note("metadata = 2: perf 6.1 and others before 6.4 refuse this capture (Unknown Header Version)");
+}
+
 void resolve_emulated_unit(ResolveContext& c) {
   const PlanCoresight& in = c.plan.coresight;
   CoresightConfig& out = c.out.coresight;
-  const bool used = c.out.backend == BackendKind::coresight;
-  if (out.sink == "auto") out.sink = "trbe0";
-  if (used && out.source == "etmv4")
-    c.diagnostics.unsupported(in.source.at, "source = \"etmv4\" is not played by the emulated machine yet",
-                              "leave it out: an ETE writes the same packets");
-  if (used && !out.sink.starts_with("trbe"))
-    c.diagnostics.unsupported(in.sink.at, fmt::format("sink = \"{}\" is not played by the emulated machine yet", out.sink),
-                              "leave it out for trbe0");
+  if (c.out.backend != BackendKind::coresight) return;
+  resolve_emulated_sink(c);
+  resolve_emulated_memory(c);
   for (const auto& [wanted, name] :
        {std::pair{in.cycacc.value_or(false), "cycacc"}, std::pair{in.branch_broadcast.value_or(false), "branch_broadcast"}})
-    if (used && wanted) c.note(fmt::format("{} = true has no effect on the emulated machine", name));
-  if (used) out.cycacc = out.branch_broadcast = false;
+    if (wanted) c.note(fmt::format("{} = true has no effect on the emulated machine", name));
+  out.cycacc = out.branch_broadcast = false;
 }
 
 }  // namespace
@@ -155,6 +199,7 @@ void resolve_coresight(ResolveContext& c) {
   resolve_number(c, in.preset, "preset", kMostPreset, out.preset);
   resolve_number(c, in.cc_threshold, "cc_threshold", kMostThreshold, out.cc_threshold);
   resolve_configid(c);
+  resolve_metadata(c);
   resolve_sink(c);
   if (c.emulated()) resolve_emulated_unit(c);
   if (etm_of(c) == nullptr || c.out.backend != BackendKind::coresight) return;

@@ -52,6 +52,7 @@ plan = 1                       # language version
 #preset = 0
 #configid = "NAME"
 #cc_threshold = 0
+#metadata = 1                  # 2: trace ids in records of their own, as perf since 6.4 writes (perf 6.1 refuses it)
 
 [buffer]
 #size = "4MiB"                 # of trace, each thread or cpu: a power of two of pages

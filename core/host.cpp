@@ -47,6 +47,18 @@ std::map<std::string, std::string> files_of(const fs::path& dir) {
   return out;
 }
 
+// Source: Documentation/trace/coresight: cpuN of the PMU is a link to the cpu's trace unit.
+void count_trace_units(PmuFacts& pmu, const fs::path& dir) {
+  std::error_code ec;
+  for (fs::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
+    const std::string name = it->path().filename();
+    if (!name.starts_with("cpu") || name.size() < 4 || name.find_first_not_of("0123456789", 3) != std::string::npos)
+      continue;
+    std::error_code none;
+    ++(fs::exists(it->path() / "trcidr", none) ? pmu.pausing_units : pmu.other_units);
+  }
+}
+
 void read_pmus(HostFacts& facts, const fs::path& root) {
   std::error_code ec;
   for (fs::directory_iterator it(root / "sys/bus/event_source/devices", ec), end; !ec && it != end; it.increment(ec)) {
@@ -60,6 +72,7 @@ void read_pmus(HostFacts& facts, const fs::path& root) {
     pmu.events = files_of(it->path() / "events");
     pmu.sinks = files_of(it->path() / "sinks");
     pmu.nr_addr_filters = number<unsigned>(slurp(it->path() / "nr_addr_filters")).value_or(0);
+    count_trace_units(pmu, it->path());
     facts.pmus.emplace(pmu.name, std::move(pmu));
   }
 }

@@ -23,7 +23,7 @@ enum class AuxActionSupport : uint8_t {
 };
 
 // Step two, on a trace unit's own PMU, disabled: what its driver says. CoreSight's says yes always; only the AUX mmap
-// proves it there.
+// proves it there (`only_etmv3` tells before).
 enum class PauseTrial : uint8_t {
   untried,
   can,      // it opened
@@ -40,6 +40,8 @@ struct PmuFacts {
   std::map<std::string, std::string> events;  // events/*: CoreSight's configurations by name
   std::map<std::string, std::string> sinks;   // sinks/*: CoreSight sink name and its id (hex)
   unsigned nr_addr_filters = 0;
+  // CoreSight: cpus with a trace unit that can be paused (ETMv4, ETE: cpuN/trcidr), and with one that cannot (ETMv3).
+  unsigned pausing_units = 0, other_units = 0;
   PauseTrial pause = PauseTrial::untried;
 };
 
@@ -83,6 +85,10 @@ struct HostFacts {
 [[nodiscard]] inline const QemuFacts& qemu_for(BackendKind backend, const HostFacts& f) {
   return backend == BackendKind::coresight ? f.qemu_aarch64 : f.qemu_x86_64;
 }
+
+// The driver of the older trace unit has no pause: etm_setup_aux leaves its cpus out, and refuses where none is left.
+// Source: coresight-etm3x-core.c (etm_source_ops), coresight-etm-perf.c.
+[[nodiscard]] inline bool only_etmv3(const PmuFacts& pmu) { return pmu.pausing_units == 0 && pmu.other_units != 0; }
 
 // Bytes of buffers that this user may have; nullopt: no limit. Source: perf_mmap in kernel/events/core.c.
 [[nodiscard]] inline std::optional<uint64_t> lockable_bytes(const HostFacts& f) {

@@ -22,7 +22,8 @@ bool read_at(std::ifstream& file, uint64_t offset, T* out) {
   return file.good();
 }
 
-// The loader that a 64-bit ELF file names (PT_INTERP); "" when it has none.
+}  // namespace
+
 std::string loader_of(const std::string& program) {
   std::ifstream file(program, std::ios::binary);
   Elf64_Ehdr header{};
@@ -39,8 +40,6 @@ std::string loader_of(const std::string& program) {
   }
   return "";
 }
-
-}  // namespace
 
 std::vector<std::string> loaded_files(const std::string& program) {
   std::vector<std::string> out;

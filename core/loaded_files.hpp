@@ -10,6 +10,9 @@
 
 namespace tracectl {
 
+// The loader that a 64-bit ELF file names (PT_INTERP); "" when it has none: a static program.
+[[nodiscard]] std::string loader_of(const std::string& program);
+
 // Absolute paths, the loader's own too; empty for a static program and for what cannot be asked.
 [[nodiscard]] std::vector<std::string> loaded_files(const std::string& program);
 

@@ -52,7 +52,7 @@ struct PlanIntelPt {
 struct PlanCoresight {
   Field<std::string> sink, source, configid;
   Field<bool> cycacc, timestamp, contextid, retstack, branch_broadcast;
-  Field<uint64_t> preset, cc_threshold;
+  Field<uint64_t> preset, cc_threshold, metadata;
 };
 
 struct PlanBuffer {

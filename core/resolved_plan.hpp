@@ -79,7 +79,13 @@ struct CoresightConfig {
   std::string sink = "auto", source = "ete";
   bool cycacc = false, timestamp = true, contextid = true, retstack = false, branch_broadcast = false;
   unsigned preset = 0, cc_threshold = 0;
+  unsigned metadata = 1;  // version of AUXTRACE_INFO
   std::string configid;
+  // The emulated machine's sink: in frames, flushed at each pause; its own memory, bytes (0: the AUX buffer's size);
+  // and whether that is written over until somebody takes it.
+  bool formatted = false;
+  uint64_t sink_size = 0;
+  bool wraps = false;
   // The kernel machine's: what the terms above come to, by the PMU's format/ and sinks/.
   uint64_t config = 0, config2 = 0, config3 = 0;
 };

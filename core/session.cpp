@@ -46,8 +46,21 @@ struct Session::Impl {
     io.stop();
   }
 
+  bool drain_bounced(Channel& c) {
+    const auto records = c.data.readable();
+    const auto trace = c.aux.readable();
+    if (records.size() + trace.size() == 0) return false;
+    const auto taken = c.bounce(records, trace);
+    if (!taken) return fail_with(taken.error()), false;
+    c.data.consume(records.size());
+    c.aux.consume(*taken);
+    if (c.space_given) c.space_given();
+    return records.size() + *taken != 0;
+  }
+
   // True when something was moved.
   bool drain_channel(Channel& c) {
+    if (c.bounce) return drain_bounced(c);
     const auto records = c.data.readable();
     if (records.size() != 0) {
       if (auto r = writer.records(records.a, records.b); !r) return fail_with(r.error()), false;

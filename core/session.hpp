@@ -30,6 +30,9 @@ struct Channel {
   std::function<void()> space_given;  // after space went back to the writer; may be empty
   // Whole records on their way into the capture; may be empty.
   std::function<void(std::span<const std::byte>, std::span<const std::byte>)> passing;
+  // Writes what was drained into the capture, where it does not go there as it is; how many bytes of the trace. May be
+  // empty.
+  std::function<Result<uint64_t>(const perf::DataRing::Chunk&, const perf::AuxBuffer::Chunk&)> bounce;
 };
 
 class Session {

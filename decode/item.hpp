@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "core/loss.hpp"
@@ -79,6 +80,20 @@ class ItemSink {
   virtual ~ItemSink() = default;
   // Returning false stops the decoder (`| head`, --last, --limit).
   virtual bool on_block(const Stamp&, const Block&) = 0;
+  // Blocks one behind the other, all at one time and position; for who can take many at once.
+  virtual bool on_blocks(const Stamp& stamp, std::span<const Block> blocks) {
+    for (const Block& block : blocks)
+      if (!on_block(stamp, block)) return false;
+    return true;
+  }
+  // The same, for blocks that stay where they are for as long as their decoder says.
+  virtual bool on_lasting(const Stamp& stamp, std::span<const Block> blocks) { return on_blocks(stamp, blocks); }
+  // True: of blocks only how often each ran is wanted. A decoder may then give those that lead one to the other with
+  // on_counted(), later and once for all their passes; events, losses and other blocks come as ever.
+  [[nodiscard]] virtual bool counts_only() const { return false; }
+  virtual void on_counted(const Stamp& stamp, std::span<const Block> blocks, uint64_t times) {
+    for (; times != 0; --times) (void)on_blocks(stamp, blocks);
+  }
   virtual bool on_event(const Stamp&, const Event&) = 0;
   virtual bool on_loss(const Stamp&, const Loss&) = 0;
 };

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/capture/elf_core.hpp"
 #include "core/result.hpp"
 
 namespace tracectl::decode {
@@ -23,10 +24,7 @@ class LoadSegments {
   [[nodiscard]] std::optional<uint64_t> address_of(uint64_t file_offset) const;
 
  private:
-  struct Segment {
-    uint64_t file_offset = 0, size = 0, address = 0;
-  };
-  std::vector<Segment> segments_;
+  std::vector<capture::CoreSegment> segments_;  // at least one
 };
 
 }  // namespace tracectl::decode

@@ -111,13 +111,25 @@ const Place& Locator::at(uint64_t address, uint64_t time) {
   return place;
 }
 
-std::span<const uint8_t> Locator::code(uint64_t address, uint64_t time) {
+std::span<const uint8_t> Locator::code_of_one(uint64_t address, uint64_t time) {
   const Section* s = now_->sections.find(address, time);
   if (s == nullptr) return {};
   const auto bytes = store_.file(s->file).bytes();
   const uint64_t begin = address - s->address + s->file_offset;
   const uint64_t end = std::min<uint64_t>(s->file_offset + s->size, bytes.size());
   return begin < end ? bytes.subspan(begin, end - begin) : std::span<const uint8_t>{};
+}
+
+std::span<const uint8_t> Locator::code(uint64_t address, uint64_t time) {
+  auto part = code_of_one(address, time);
+  if (part.empty() || part.size() >= joined_.size()) return part;
+  size_t done = 0;
+  for (; !part.empty() && done < joined_.size(); part = code_of_one(address + done, time)) {
+    const size_t n = std::min(part.size(), joined_.size() - done);
+    std::copy_n(part.begin(), n, joined_.begin() + static_cast<long>(done));
+    done += n;
+  }
+  return std::span(joined_).first(done);
 }
 
 }  // namespace tracectl::decode

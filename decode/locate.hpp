@@ -3,6 +3,7 @@
 // and its code bytes. Files are opened once and shared by all locators of a SymbolStore.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -69,7 +70,8 @@ class Locator {
   // Another program runs from now on. What was given before stays as it is.
   void use(const ImageTimeline& images);
   [[nodiscard]] const Place& at(uint64_t address, uint64_t time);
-  // Bytes of code from `address` to the end of its mapping or file.
+  // Bytes of code from `address` to the end of its mapping or file; where that is near, an instruction's worth of them
+  // with those of the next mapping, good until the next call.
   [[nodiscard]] std::span<const uint8_t> code(uint64_t address, uint64_t time);
   // True when `time` is behind the replacement of a mapping: what is known by address is stale.
   [[nodiscard]] bool stale(uint64_t time) const {
@@ -79,6 +81,7 @@ class Locator {
   void advance(uint64_t time);
 
  private:
+  [[nodiscard]] std::span<const uint8_t> code_of_one(uint64_t address, uint64_t time);
   // What is known of one program.
   struct Program {
     explicit Program(const ImageTimeline& images);
@@ -96,6 +99,7 @@ class Locator {
   std::map<const ImageTimeline*, std::unique_ptr<Program>> programs_;
   Program* now_ = nullptr;
   std::vector<Slot> slots_;
+  std::array<uint8_t, 15> joined_{};  // the longest instruction
 };
 
 }  // namespace tracectl::decode

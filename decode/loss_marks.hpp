@@ -15,7 +15,7 @@
 namespace tracectl::decode {
 
 struct LossMark {
-  uint64_t time = 0;
+  uint64_t time = 0;  // 0: in front of all trace
   LossKind kind = LossKind::truncated;
   uint64_t count = 1;  // records, for lost_records
 };
@@ -34,6 +34,11 @@ class MarkSink final : public ItemSink {
  public:
   MarkSink(ItemSink& next, const std::vector<LossMark>& marks) : next_(next), marks_(marks) {}
   bool on_block(const Stamp& s, const Block& b) override { return marks_until(s, s.time) && next_.on_block(s, b); }
+  bool on_blocks(const Stamp& s, std::span<const Block> b) override {
+    return marks_until(s, s.time) && next_.on_blocks(s, b);
+  }
+  [[nodiscard]] bool counts_only() const override { return next_.counts_only(); }
+  void on_counted(const Stamp& s, std::span<const Block> b, uint64_t times) override { next_.on_counted(s, b, times); }
   bool on_event(const Stamp& s, const Event& e) override { return marks_until(s, s.time) && next_.on_event(s, e); }
   bool on_loss(const Stamp& s, const Loss& l) override { return marks_until(s, s.time) && next_.on_loss(s, l); }
   // The stream is over: what is left.

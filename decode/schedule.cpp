@@ -27,14 +27,14 @@ const Turn& turn_at(const std::vector<Turn>& turns, uint64_t time) {
   return behind == turns.begin() ? turns.front() : *std::prev(behind);
 }
 
+bool has_code(const ImageTimeline& images, uint64_t address) {
+  return std::any_of(images.sections.begin(), images.sections.end(),
+                     [address](const Section& s) { return address >= s.address && address - s.address < s.size; });
+}
+
 size_t turn_with_code(std::span<const Turn> turns, size_t at, uint64_t address) {
-  constexpr uint64_t kSoon = 100'000'000;  // ns
-  for (size_t i = at; i < turns.size() && turns[i].time <= turns[at].time + kSoon; ++i) {
-    const auto& sections = turns[i].images->sections;
-    if (std::any_of(sections.begin(), sections.end(),
-                    [address](const Section& s) { return address >= s.address && address - s.address < s.size; }))
-      return i;
-  }
+  for (size_t i = at; i < turns.size() && turns[i].time <= turns[at].time + kSoon; ++i)
+    if (has_code(*turns[i].images, address)) return i;
   return at;
 }
 

@@ -28,6 +28,11 @@ struct Turn {
 // The turn of a trace that is enabled at `time`. `turns` is not empty.
 [[nodiscard]] const Turn& turn_at(const std::vector<Turn>& turns, uint64_t time);
 
+// How late the time that a trace tells may be.
+inline constexpr uint64_t kSoon = 100'000'000;  // ns
+
+[[nodiscard]] bool has_code(const ImageTimeline& images, uint64_t address);
+
 // The turn of a trace that begins at `address` and whose time is that of turn `at` or soon behind: a cpu's trace that
 // was resumed on its way out of the kernel may show its first code only after the next switch, and tells no
 // time between. `at` itself where none of the next ones has code there.

@@ -57,7 +57,7 @@ uint64_t time_at(const capture::AuxStream& stream, uint64_t position) {
 
 std::vector<Run> runs_of(const capture::AuxStream& stream) {
   std::vector<Run> out;
-  uint64_t at = 0, next = 0;
+  uint64_t at = 0, next = stream.begin;
   const std::vector<uint64_t> cuts = cuts_of(stream);
   auto cut = cuts.begin();
   for (const auto& fragment : stream.fragments) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // AddressFilter: the code that the trace unit itself lets through, as a plan writes it.
 //
-// Grammar: OBJECT:SYMBOL | OBJECT:* | OBJECT:0xFROM-0xTO (offsets in the file) | 0xFROM-0xTO (kernel addresses);
+// Grammar: RANGE: OBJECT:SYMBOL | OBJECT:* | OBJECT:0xFROM-0xTO (offsets in the file) | 0xFROM-0xTO (kernel addresses);
 //          OBJECT "kernel" names the kernel's own symbols. TO is not part of it.
+//          start PLACE, stop PLACE, PLACE: OBJECT:SYMBOL (its first instruction) | OBJECT:0xAT | 0xAT.
 // Errors: where in the text, and what would be right.
 #pragma once
 
@@ -16,9 +17,11 @@
 namespace tracectl {
 
 struct AddressFilter {
-  std::string object;  // empty: kernel addresses
-  std::string symbol;  // "*": all of the object; empty: the range
-  uint64_t from = 0, to = 0;
+  enum class Kind : uint8_t { range, start, stop };
+  Kind kind = Kind::range;
+  std::string object;         // empty: kernel addresses
+  std::string symbol;         // "*": all of the object; empty: the range
+  uint64_t from = 0, to = 0;  // a place: from alone
   [[nodiscard]] bool of_kernel() const { return object.empty() || object == "kernel"; }
 };
 

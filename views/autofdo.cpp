@@ -21,12 +21,21 @@ bool ProfiledBinary::is(const decode::Section& section) const {
   return decode::last_parts(section.name, 1) == decode::last_parts(path, 1);
 }
 
-bool AutoFdo::Stream::on_block(const decode::Stamp& stamp, const decode::Block& block) {
-  if (stamp.time != time_ && context_.locator->stale(stamp.time)) {
+void AutoFdo::Stream::at_time(uint64_t time) {
+  if (time != time_ && context_.locator->stale(time)) {
     finish();
-    context_.locator->advance(stamp.time);
+    context_.locator->advance(time);
   }
-  time_ = stamp.time;
+  time_ = time;
+}
+
+void AutoFdo::Stream::on_counted(const decode::Stamp& stamp, std::span<const decode::Block> blocks, uint64_t times) {
+  at_time(stamp.time);
+  for (const auto& block : blocks) edges_.add(block, times);
+}
+
+bool AutoFdo::Stream::on_block(const decode::Stamp& stamp, const decode::Block& block) {
+  at_time(stamp.time);
   const bool goes_on = pending_ && pending_->last + pending_->last_size == block.ip;
   if (pending_ && !goes_on) end_range();
   decode::Block whole = block;

@@ -44,12 +44,16 @@ class AutoFdo {
    public:
     Stream(AutoFdo& whole, const StreamContext& context) : whole_(whole), context_(context) {}
     bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
+    // Counted blocks all end with a branch.
+    [[nodiscard]] bool counts_only() const override { return true; }
+    void on_counted(const decode::Stamp& stamp, std::span<const decode::Block> blocks, uint64_t times) override;
     bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;
     bool on_loss(const decode::Stamp& stamp, const decode::Loss& loss) override;
     void finish();
     [[nodiscard]] uint64_t losses() const { return losses_; }
 
    private:
+    void at_time(uint64_t time);
     void end_range();
     AutoFdo& whole_;
     const StreamContext& context_;

@@ -20,17 +20,17 @@ struct Edge {
 
 class EdgeTable {
  public:
-  void add(const decode::Block& b) {
+  void add(const decode::Block& b, uint64_t times = 1) {
     Edge& e = slot(b.ip, b.last, b.to);
     if (e.count == 0) {
       e = {b.ip, b.last, b.to, 0, 0, b.kind, b.taken};
       if (++used_ * 2 > slots_.size()) {
         grow();
-        return add_known(b);
+        return add_known(b, times);
       }
     }
-    ++e.count;
-    e.insns += b.insns;
+    e.count += times;
+    e.insns += b.insns * times;
   }
   template <class Fn>
   void for_each(Fn&& fn) const {
@@ -53,11 +53,11 @@ class EdgeTable {
       at = (at + 1) & mask;
     return slots_[at];
   }
-  void add_known(const decode::Block& b) {
+  void add_known(const decode::Block& b, uint64_t times) {
     Edge& e = slot(b.ip, b.last, b.to);
     if (e.count == 0) e = {b.ip, b.last, b.to, 0, 0, b.kind, b.taken};
-    ++e.count;
-    e.insns += b.insns;
+    e.count += times;
+    e.insns += b.insns * times;
   }
   void grow() {
     std::vector<Edge> old(slots_.size() * 2);

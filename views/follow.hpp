@@ -19,6 +19,13 @@ class Follow final : public decode::ItemSink {
   Follow(Comm comm, int32_t only, StreamContext& context, decode::ItemSink& next)
       : comm_(std::move(comm)), only_(only), context_(context), next_(next) {}
   bool on_block(const decode::Stamp& s, const decode::Block& b) override { return !passes(s) || next_.on_block(s, b); }
+  bool on_blocks(const decode::Stamp& s, std::span<const decode::Block> b) override {
+    return !passes(s) || next_.on_blocks(s, b);
+  }
+  [[nodiscard]] bool counts_only() const override { return next_.counts_only(); }
+  void on_counted(const decode::Stamp& s, std::span<const decode::Block> b, uint64_t times) override {
+    if (passes(s)) next_.on_counted(s, b, times);
+  }
   bool on_event(const decode::Stamp& s, const decode::Event& e) override { return !passes(s) || next_.on_event(s, e); }
   bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return !passes(s) || next_.on_loss(s, l); }
 

@@ -18,34 +18,45 @@ bool is_call(BranchKind kind) { return kind == BranchKind::call || kind == Branc
 
 }  // namespace
 
-bool Summary::Stream::on_block(const decode::Stamp& stamp, const decode::Block& block) {
-  if (stamp.time != time_) {
-    time_ = stamp.time;
-    window_ = cursor_.at(time_);
-    if (context_.locator != nullptr && context_.locator->stale(time_)) {
-      fold();
-      context_.locator->advance(time_);
-    }
-    before_ = time_;
+void Summary::Stream::at_time(uint64_t time) {
+  if (time == time_) return;
+  time_ = time;
+  window_ = cursor_.at(time_);
+  if (context_.locator != nullptr && context_.locator->stale(time_)) {
+    fold();
+    context_.locator->advance(time_);
   }
-  if (summary_.only_ != 0 && (window_ == nullptr || window_->number != summary_.only_)) return true;
+  before_ = time_;
+}
+
+void Summary::Stream::add(const decode::Block& block, uint64_t times) {
+  const uint64_t insns = block.insns * times;
   if (window_ == nullptr && context_.windows != nullptr && context_.windows->between_paused())
-    summary_.totals_.outside += block.insns;
+    summary_.totals_.outside += insns;
   if (window_ != nullptr) {
     if (summary_.window_insns_.size() < window_->number) summary_.window_insns_.resize(window_->number);
-    summary_.window_insns_[window_->number - 1] += block.insns;
+    summary_.window_insns_[window_->number - 1] += insns;
   }
   Totals& t = summary_.totals_;
-  t.instructions += block.insns;
+  t.instructions += insns;
   if (counts_as_branch(block.kind)) {
-    ++t.branches;
-    t.taken_branches += block.taken ? 1 : 0;
+    t.branches += times;
+    t.taken_branches += block.taken ? times : 0;
   }
-  if (context_.locator != nullptr) {
-    edges_.add(block);
-    if (std::exchange(starts_now_, false)) ++starts_[block.ip];
-  }
+  if (context_.locator != nullptr) edges_.add(block, times);
+}
+
+bool Summary::Stream::on_block(const decode::Stamp& stamp, const decode::Block& block) {
+  at_time(stamp.time);
+  if (summary_.only_ != 0 && (window_ == nullptr || window_->number != summary_.only_)) return true;
+  add(block, 1);
+  if (context_.locator != nullptr && std::exchange(starts_now_, false)) ++starts_[block.ip];
   return true;
+}
+
+void Summary::Stream::on_counted(const decode::Stamp& stamp, std::span<const decode::Block> blocks, uint64_t times) {
+  at_time(stamp.time);
+  for (const auto& block : blocks) add(block, times);
 }
 
 bool Summary::Stream::on_event(const decode::Stamp&, const decode::Event& event) {
@@ -62,6 +73,9 @@ bool Summary::Stream::on_loss(const decode::Stamp&, const decode::Loss& loss) {
   if (loss.kind != LossKind::undecodable) return true;  // a record told of it: the capture's own totals have it
   ++summary_.totals_.loss[loss.kind];
   ++summary_.totals_.decode_errors;
+  constexpr size_t kKinds = 50;
+  auto& errors = summary_.totals_.errors;
+  ++errors[errors.size() < kKinds || errors.count(loss.what) != 0 ? loss.what : "others"];
   return true;
 }
 

@@ -21,6 +21,7 @@ struct Totals {
   uint64_t branches = 0;        // conditional (taken or not), indirect, return, far, system call
   uint64_t taken_branches = 0;  // those of them that were taken
   uint64_t decode_errors = 0;
+  std::map<std::string, uint64_t> errors;  // by what was said; the last of very many kinds together
   uint64_t outside = 0;  // instructions in no window, where the trace should be paused then: a pause that did not act
   LossTotals loss;       // what decoding itself met: undecodable, overflow
 };
@@ -58,11 +59,18 @@ class Summary {
    public:
     Stream(Summary& summary, const StreamContext& context) : summary_(summary), context_(context), cursor_(context) {}
     bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
+    // Where there are no windows, time is not asked for.
+    [[nodiscard]] bool counts_only() const override {
+      return context_.windows == nullptr || context_.windows->all().empty();
+    }
+    void on_counted(const decode::Stamp& stamp, std::span<const decode::Block> blocks, uint64_t times) override;
     bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;
     bool on_loss(const decode::Stamp& stamp, const decode::Loss& loss) override;
     void finish();
 
    private:
+    void at_time(uint64_t time);
+    void add(const decode::Block& block, uint64_t times);
     void fold();
     Summary& summary_;
     const StreamContext& context_;

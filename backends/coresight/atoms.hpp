@@ -6,6 +6,7 @@
 // Source: Arm ARM, part D, "ETE: Trace Unit Generic Packet Protocol"; ARM IHI 0064, section 6.4.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -46,23 +47,43 @@ inline unsigned run_of_e(uint64_t atoms, unsigned left) {
 }
 
 // Formats 4 and 5 have four patterns each: the header byte, or 0 where `bits` is none of them.
-inline uint8_t format5(unsigned bits) {
+constexpr uint8_t format5(unsigned bits) {
   return bits == 0b01111 ? 0xf5 : bits == 0b00000 ? 0xd5 : bits == 0b01010 ? 0xd6 : bits == 0b10101 ? 0xd7 : 0;
 }
-inline uint8_t format4(unsigned bits) {
+constexpr uint8_t format4(unsigned bits) {
   return bits == 0b0111 ? 0xdc : bits == 0b0000 ? 0xdd : bits == 0b0101 ? 0xde : bits == 0b1010 ? 0xdf : 0;
 }
 
 // Formats 1 to 3: one to three atoms, the oldest in the lowest bit.
-inline uint8_t format123(unsigned bits, unsigned count) {
+constexpr uint8_t format123(unsigned bits, unsigned count) {
   if (count == 1) return static_cast<uint8_t>(0xf6 | bits);
   if (count == 2) return static_cast<uint8_t>(0xd8 | (bits & 1) << 1 | bits >> 1);
   return static_cast<uint8_t>(0xf8 | (bits & 1) << 2 | (bits & 2) | bits >> 2);
 }
 
+// The packet for the oldest of five atoms or more, by those five; count 0 where a run of E may be longer than they are.
+struct AtomPacket {
+  uint8_t header = 0, count = 0;
+};
+inline constexpr std::array<AtomPacket, 32> kAtomPackets = [] {
+  std::array<AtomPacket, 32> out{};
+  for (unsigned bits = 0; bits < 0b11100; ++bits) {
+    const uint8_t five = format5(bits), four = format4(bits >> 1);
+    out[bits] = five != 0 ? AtomPacket{five, 5} : four != 0 ? AtomPacket{four, 4} : AtomPacket{format123(bits >> 2, 3), 3};
+  }
+  return out;
+}();
+
 // The packet for the oldest of `left` atoms; takes them off `left`.
 inline uint8_t atom_packet(uint64_t atoms, unsigned& left) {
   constexpr unsigned kLongestRun = 24;
+  if (left >= 5) {
+    const AtomPacket packet = kAtomPackets[oldest(atoms, left, 5)];
+    if (packet.count != 0) {
+      left -= packet.count;
+      return packet.header;
+    }
+  }
   const unsigned run = run_of_e(atoms, left);
   // Format 6: a run of E, behind it an N or not.
   if (run >= 3 && run < left && run < kLongestRun) {
@@ -74,12 +95,7 @@ inline uint8_t atom_packet(uint64_t atoms, unsigned& left) {
     left -= count;
     return static_cast<uint8_t>(0xc0 | (count - 4));
   }
-  uint8_t header = left >= 5 ? format5(oldest(atoms, left, 5)) : 0;
-  if (header != 0) {
-    left -= 5;
-    return header;
-  }
-  header = left >= 4 ? format4(oldest(atoms, left, 4)) : 0;
+  uint8_t header = left == 4 ? format4(oldest(atoms, left, 4)) : 0;
   if (header != 0) {
     left -= 4;
     return header;

@@ -29,20 +29,13 @@ void Code::use(const decode::ImageTimeline& images, uint64_t time) {
   slots_.fill({});
 }
 
-std::span<const std::byte> Code::file(const std::string& path) {
-  const auto [at, fresh] = files_.try_emplace(path);
-  if (fresh)
-    if (auto mapped = capture::MappedFile::open(path)) at->second = std::move(*mapped);
-  return at->second.bytes();
-}
-
 const Code::Slot& Code::slot_of(uint64_t address) {
   Slot& slot = slots_[address / kPage % kSlots];
   if (address >= slot.begin && address < slot.end) return slot;
   const decode::Section* section = program_ == nullptr ? nullptr : program_->sections.find(address, time_);
   slot = {};
   if (section == nullptr || section->file.empty()) return slot;
-  const auto bytes = file(section->file);
+  const auto bytes = files_.of(section->file);
   if (section->file_offset >= bytes.size()) return slot;
   const uint64_t size = std::min<uint64_t>(section->size, bytes.size() - section->file_offset);
   const uint64_t page = address / kPage * kPage;

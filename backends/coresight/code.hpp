@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/capture/mapped_file.hpp"
+#include "decode/code_bytes.hpp"
 #include "decode/image.hpp"
 
 namespace tracectl::coresight {
@@ -30,7 +30,7 @@ class Code {
   // The part of a page that is in one section.
   struct Slot {
     uint64_t begin = 1, end = 0;  // addresses
-    const std::byte* bytes = nullptr;
+    const uint8_t* bytes = nullptr;
   };
   struct Program {
     explicit Program(const decode::ImageTimeline& images);
@@ -38,10 +38,9 @@ class Code {
     std::vector<uint64_t> times;  // of the sections, ascending
   };
   const Slot& slot_of(uint64_t address);
-  std::span<const std::byte> file(const std::string& path);
 
   std::map<const decode::ImageTimeline*, std::unique_ptr<Program>> programs_;
-  std::map<std::string, capture::MappedFile> files_;
+  decode::CodeFiles files_;
   const decode::ImageTimeline* images_ = nullptr;
   Program* program_ = nullptr;
   uint64_t time_ = 0, next_ = 0;  // next_: when another section may be the one

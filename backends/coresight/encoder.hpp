@@ -102,8 +102,16 @@ inline void put_trace_on(EtmWriter& w) {
 
 // The unit's own buffer was full: packets in front of this one are missing.
 inline void put_overflow(EtmWriter& w) {
-  *w.at() = 0x05;
-  w.pos += 1;
+  w.at()[0] = 0x00;  // an extension
+  w.at()[1] = 0x05;
+  w.pos += 2;
+}
+
+// The unit is switched off in the middle of a run of code: how far that got is not told.
+inline void put_discard(EtmWriter& w) {
+  w.at()[0] = 0x00;  // an extension
+  w.at()[1] = 0x03;
+  w.pos += 2;
 }
 
 // An exception in front of `ret`, the address that it returns to; what it goes to is a packet of its own.

@@ -5,48 +5,32 @@
 #include <cstring>
 #include <utility>
 
+#include "core/clock.hpp"
+#include "core/perf/records.hpp"
 #include "core/perf/uapi.hpp"
 
 namespace tracectl::coresight {
 namespace {
 
-constexpr uint64_t kIdMask = 0x7f;    // of TRCTRACEIDR; 0 is no id
-constexpr uint32_t kHardwareId = 21;  // PERF_RECORD_AUX_OUTPUT_HW_ID, Linux 5.16
-
-template <class T>
-T word(std::span<const std::byte> body, size_t offset) {
-  T out{};
-  if (body.size() >= offset + sizeof out) std::memcpy(&out, body.data() + offset, sizeof out);
-  return out;
-}
-
-// Bits 7:0 the trace id, 63:60 the version's major, 59:56 its minor; from 0.1 on 39:8 the sink.
-void add_hardware_id(const capture::Record& r, std::vector<HardwareId>& out) {
-  if (r.body.size() < sizeof(uint64_t)) return;
-  const auto value = word<uint64_t>(r.body, 0);
-  if (value >> 60 != 0) return;
-  HardwareId id{r.cpu, static_cast<uint8_t>(value & kIdMask), {}};
-  if ((value >> 56 & 0xf) >= 1) id.sink = static_cast<uint32_t>(value >> 8);
-  out.push_back(id);
-}
-
-// PERF_RECORD_TIME_CONV: shift, mult, zero, cycles, mask, then two flags.
 Clock clock_of(std::span<const std::byte> body) {
-  constexpr size_t kShortRecord = 24;  // before Linux 5.10
-  Clock out{word<uint64_t>(body, 0) & 63, word<uint64_t>(body, 8), word<uint64_t>(body, 16)};
-  if (body.size() <= kShortRecord) return out;
-  out.shortened = word<uint8_t>(body, 41) != 0;
-  out.cycles = word<uint64_t>(body, 24);
-  out.mask = word<uint64_t>(body, 32);
-  return out;
+  perf::TimeConvRecord r{};  // what an older recorder's record lacks stays 0
+  constexpr size_t kHeader = sizeof r.header;
+  std::memcpy(reinterpret_cast<char*>(&r) + kHeader, body.data(), std::min(body.size(), sizeof r - kHeader));
+  return {r.shift & 63, r.mult, r.zero, r.cycles, r.mask, r.cap_user_time_short != 0};
 }
 
 }  // namespace
 
 uint64_t Clock::perf_time(uint64_t timestamp) const {
   if (shortened) timestamp = cycles + ((timestamp - cycles) & mask);
-  const uint64_t quotient = timestamp >> shift, rest = timestamp & ((uint64_t{1} << shift) - 1);
-  return zero + quotient * mult + (rest * mult >> shift);
+  return ClockRate{shift, mult, zero}.ns_of(timestamp);
+}
+
+std::optional<HardwareId> hardware_id(int32_t cpu, uint64_t value) {
+  if (value >> 60 != 0) return std::nullopt;
+  HardwareId out{cpu, static_cast<uint8_t>(value & kTraceIdMask), {}};
+  if ((value >> 56 & 0xf) >= 1) out.sink = static_cast<uint32_t>(value >> 8);
+  return out;
 }
 
 std::vector<TraceUnit> Facts::units_of(const capture::AuxStream& stream) const {
@@ -60,7 +44,7 @@ std::vector<TraceUnit> Facts::units_of(const capture::AuxStream& stream) const {
     const auto told = std::find_if(ids.begin(), ids.end(), [&](const HardwareId& id) {
       return id.cpu == unit.cpu && (stream.raw || !sink || id.sink == sink);
     });
-    unit.trace_id = told != ids.end() ? told->id : (unit.trace_id & kTraceIdUnknown) != 0 ? 0 : unit.trace_id & kIdMask;
+    unit.trace_id = told != ids.end() ? told->id : (unit.trace_id & kTraceIdUnknown) != 0 ? 0 : unit.trace_id & kTraceIdMask;
     out.push_back(unit);
   }
   return out;
@@ -72,7 +56,8 @@ Result<Facts> facts_of(const capture::Reader& reader) {
   Facts out{std::move(*info), {}, {}};
   Clock clock;
   reader.for_each_record([&](const capture::Record& r) {
-    if (r.type == kHardwareId) add_hardware_id(r, out.ids);
+    if (const auto told = r.type == perf::kAuxOutputHwId ? perf::parse_hw_id(r.body) : std::nullopt)
+      if (const auto id = hardware_id(r.cpu, told->id)) out.ids.push_back(*id);
     if (r.type == perf::kTimeConv) clock = clock_of(r.body);
     return true;
   });

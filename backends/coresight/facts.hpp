@@ -30,6 +30,9 @@ struct HardwareId {
   std::optional<uint32_t> sink;
 };
 
+// nullopt: of a newer kind. Bits 7:0 the trace id, 63:60 the version's major, 59:56 its minor; from 0.1 on 39:8 the sink.
+[[nodiscard]] std::optional<HardwareId> hardware_id(int32_t cpu, uint64_t value);
+
 struct Facts {
   TraceInfo info;
   std::vector<HardwareId> ids;  // none: info has them

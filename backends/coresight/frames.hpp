@@ -5,6 +5,8 @@
 // synchronization word; ids 0 and 0x70 to 0x7f are no trace unit's.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
@@ -14,15 +16,17 @@ namespace tracectl::coresight {
 
 using TraceIds = std::bitset<128>;
 
+inline constexpr size_t kFrameSize = 16;
+inline constexpr std::array<std::byte, 4> kFrameSync = {std::byte{0xff}, std::byte{0xff}, std::byte{0xff}, std::byte{0x7f}};
+
 // The ids of the units that the frames name. A part of a frame at the end is left out.
 [[nodiscard]] inline TraceIds ids_in_frames(std::span<const std::byte> frames) {
-  constexpr size_t kFrame = 16;
   constexpr uint8_t kFirstReserved = 0x70;
   TraceIds out;
-  for (; frames.size() >= kFrame; frames = frames.subspan(kFrame)) {
+  for (; frames.size() >= kFrameSize; frames = frames.subspan(kFrameSize)) {
     const auto byte = [frames](size_t i) { return static_cast<uint8_t>(frames[i]); };
-    if (byte(0) == 0xff && byte(1) == 0xff && byte(2) == 0xff && byte(3) == 0x7f) continue;
-    for (size_t i = 0; i < kFrame - 1; i += 2) {
+    if (std::equal(kFrameSync.begin(), kFrameSync.end(), frames.begin())) continue;
+    for (size_t i = 0; i < kFrameSize - 1; i += 2) {
       const uint8_t id = byte(i) >> 1;
       if ((byte(i) & 1) != 0 && id != 0 && id < kFirstReserved) out.set(id);
     }

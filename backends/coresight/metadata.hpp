@@ -3,7 +3,7 @@
 // it is and how it was set.
 //
 // Versions: 0 has no count of parameters; 1 has it; 2 says that trace ids are in AUX_OUTPUT_HW_ID records. Ours are
-//           version 1 with the ids filled in, which every perf reads (perf 6.1 refuses 2).
+//           version 1 with the ids filled in, which every perf reads (perf 6.1 refuses 2), unless the plan says 2.
 // Errors:   parse_info refuses a record that is cut short or of an unknown unit, with its position.
 // Source:   tools/perf/util/cs-etm.h; Arm ARM, "ETE and trace unit registers"; ARM IHI 0064, chapter 7; ARM IHI 0014.
 #pragma once
@@ -33,7 +33,18 @@ struct TraceUnit {
   std::optional<uint64_t> ts_source;  // newer recorders: 1: the timestamps are the cpu's own counter
 };
 
-inline constexpr uint64_t kTraceIdUnknown = uint64_t{1} << 31;
+inline constexpr uint64_t kTraceIdUnknown = uint64_t{1} << 31, kTraceIdMask = 0x7f;
+
+// A program flow trace macrocell: ETMIDR's major architecture version (bits 11:8) is 3.
+[[nodiscard]] inline bool is_ptm(const TraceUnit& u) {
+  return u.architecture == Architecture::etmv3 && (u.etmidr & 0xf00) == 0x300;
+}
+
+// TRCIDR1: from version 4.4 on an ETMv4 may trace cores with instructions of Armv8.3 and later, as an ETE does.
+[[nodiscard]] inline bool is_before_armv8_3(const TraceUnit& u) {
+  const uint64_t major = u.idr1 >> 8 & 0xf, minor = u.idr1 >> 4 & 0xf;
+  return u.architecture == Architecture::etmv4 && major == 4 && minor < 4;
+}
 
 struct TraceInfo {
   unsigned version = 1;

@@ -94,6 +94,8 @@ std::string explain(const Sink& sink, bool many) {
   return out;
 }
 
+constexpr uint64_t kReserved = 1u << 20, kEtf = 64u << 10, kEtb = 16u << 10;  // bytes, of the emulated machine's
+
 }  // namespace
 
 std::span<const SinkRow> sink_rows() { return kRows; }
@@ -106,6 +108,23 @@ std::vector<Sink> sinks_of(const PmuFacts& pmu, const std::map<std::string, std:
     out.push_back(describe(name, files == devices.end() ? std::map<std::string, std::string>{} : files->second));
   }
   return out;
+}
+
+std::vector<Sink> emulated_sinks() {
+  const auto sink = [](const char* name, SinkKind kind, uint64_t size = 0) {
+    Sink out;
+    out.name = name;
+    out.kind = kind;
+    out.size = size;
+    return out;
+  };
+  return {sink("trbe0", SinkKind::trbe),
+          sink("tmc_etr0", SinkKind::etr_flat),
+          sink("tmc_etr1", SinkKind::etr_sg),
+          sink("tmc_etr2", SinkKind::etr_catu),
+          sink("tmc_etr3", SinkKind::etr_reserved, kReserved),
+          sink("tmc_etf0", SinkKind::etf, kEtf),
+          sink("tmc_etb0", SinkKind::etb, kEtb)};
 }
 
 tl::expected<SinkChoice, std::string> choose_sink(const std::vector<Sink>& sinks, const std::string& wanted) {

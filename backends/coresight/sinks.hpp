@@ -50,6 +50,9 @@ struct Sink {
 [[nodiscard]] std::vector<Sink> sinks_of(const PmuFacts& pmu,
                                          const std::map<std::string, std::map<std::string, std::string>>& devices);
 
+// Those of the emulated machine: each thread has one of its own.
+[[nodiscard]] std::vector<Sink> emulated_sinks();
+
 struct SinkChoice {
   SinkKind kind = SinkKind::other;
   std::vector<Sink> sinks;  // auto on TRBE: one for each cpu

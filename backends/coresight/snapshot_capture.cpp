@@ -5,12 +5,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <optional>
 #include <utility>
 
-#include "backends/coresight/tree.hpp"
+#include "backends/coresight/frames.hpp"
 #include "core/capture/format.hpp"
 #include "core/capture/mapped_file.hpp"
 #include "core/perf/record_build.hpp"
@@ -184,12 +183,11 @@ Result<std::vector<SnapshotSource>> sources_of(const Snapshot& snapshot) {
 }
 
 std::vector<std::byte> frames_between_syncs(std::span<const std::byte> stream) {
-  constexpr std::array<std::byte, 4> kSync = {std::byte{0xff}, std::byte{0xff}, std::byte{0xff}, std::byte{0x7f}};
   std::vector<std::byte> out;
-  auto at = std::search(stream.begin(), stream.end(), kSync.begin(), kSync.end());
-  while (stream.end() - at >= static_cast<std::ptrdiff_t>(kSync.size())) {
-    if (std::equal(kSync.begin(), kSync.end(), at)) {
-      at += kSync.size();
+  auto at = std::search(stream.begin(), stream.end(), kFrameSync.begin(), kFrameSync.end());
+  while (stream.end() - at >= static_cast<std::ptrdiff_t>(kFrameSync.size())) {
+    if (std::equal(kFrameSync.begin(), kFrameSync.end(), at)) {
+      at += kFrameSync.size();
     } else {
       if (stream.end() - at < static_cast<std::ptrdiff_t>(kFrameSize)) break;
       out.insert(out.end(), at, at + kFrameSize);

@@ -15,8 +15,6 @@
 namespace tracectl::coresight {
 namespace {
 
-bool is_ptm(const TraceUnit& unit) { return (unit.etmidr >> 8 & 0xf) == 3; }  // ETMIDR, major architecture version
-
 // The generic core of each architecture that OpenCSD knows.
 const char* core_type(const TraceUnit& unit) {
   if (unit.architecture == Architecture::etmv3) return "ARMv7-A";
@@ -33,11 +31,11 @@ std::string source_type(const TraceUnit& unit) {
 std::string registers_of(const TraceUnit& u) {
   if (u.architecture == Architecture::etmv3)
     return fmt::format("ETMCR(0x000)={:#x}\nETMIDR(0x079)={:#x}\nETMCCER(0x07A)={:#x}\nETMTRACEIDR(0x080)={:#x}\n", u.config,
-                       u.etmidr, u.etmccer, u.trace_id & 0x7f);
+                       u.etmidr, u.etmccer, u.trace_id & kTraceIdMask);
   std::string out = fmt::format(
       "TRCCONFIGR(0x004)={:#x}\nTRCTRACEIDR(0x010)={:#x}\nTRCAUTHSTATUS(0x3EE)={:#x}\nTRCIDR0(0x078)={:#x}\n"
       "TRCIDR1(0x079)={:#x}\nTRCIDR2(0x07A)={:#x}\nTRCIDR8(0x060)={:#x}\n",
-      u.config, u.trace_id & 0x7f, u.authstatus, u.idr0, u.idr1, u.idr2, u.idr8);
+      u.config, u.trace_id & kTraceIdMask, u.authstatus, u.idr0, u.idr1, u.idr2, u.idr8);
   if (u.architecture == Architecture::ete) out += fmt::format("TRCDEVARCH={:#x}\n", u.devarch);
   return out;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,6 +18,13 @@ class TimeHold final : public decode::ItemSink {
   explicit TimeHold(decode::ItemSink& next) : next_(next) {}
   // What follows waits for a time.
   void begin() { holding_ = true; }
+  [[nodiscard]] bool waits() const { return holding_; }
+  // As it was when it had nothing that waited.
+  void go_back(bool holding) {
+    held_.clear();
+    holding_ = holding;
+  }
+  [[nodiscard]] bool empty() const { return held_.empty(); }
   // Passes on what waits, with this time; 0: with the time it has.
   bool settle(uint64_t time) {
     holding_ = false;
@@ -28,6 +36,9 @@ class TimeHold final : public decode::ItemSink {
     return go;
   }
   bool on_block(const decode::Stamp& s, const decode::Block& b) override { return take(s, b); }
+  bool on_blocks(const decode::Stamp& s, std::span<const decode::Block> b) override {
+    return holding_ ? decode::ItemSink::on_blocks(s, b) : next_.on_blocks(s, b);
+  }
   bool on_event(const decode::Stamp& s, const decode::Event& e) override { return take(s, e); }
   bool on_loss(const decode::Stamp& s, const decode::Loss& l) override { return take(s, l); }
 

@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "backends/coresight/frames.hpp"
+#include "backends/coresight/opencsd_words.hpp"
+
 namespace tracectl::coresight {
 namespace {
 
@@ -18,14 +21,6 @@ using decode::Isa;
 // Protocol-specific numbers of the exceptions that an instruction asks for (SVC, HVC, SMC).
 constexpr uint32_t kCall4 = 2;                           // ARM IHI 0064, "Exception packet": Call
 constexpr std::array<uint32_t, 3> kCalls3 = {2, 3, 10};  // ARM IHI 0014 and 0035: SMC, Hyp, SVC
-
-bool is_ptm(const TraceUnit& u) { return u.architecture == Architecture::etmv3 && (u.etmidr & 0xf00) == 0x300; }
-
-// TRCIDR1: from version 4.4 on a unit may trace cores with instructions of Armv8.3 and later.
-ocsd_arch_version_t etmv4_core(uint64_t idr1) {
-  const uint64_t major = idr1 >> 8 & 0xf, minor = idr1 >> 4 & 0xf;
-  return major == 4 && minor < 4 ? ARCH_V8 : ARCH_AA64;
-}
 
 uint32_t low(uint64_t reg) { return static_cast<uint32_t>(reg); }
 
@@ -49,7 +44,7 @@ Protocol protocol_of(const TraceUnit& u) {
 
 Config config_of(const TraceUnit& u) {
   Config out{};
-  const uint32_t id = low(u.trace_id & 0x7f);
+  const uint32_t id = low(u.trace_id & kTraceIdMask);
   if (u.architecture == Architecture::ete) {
     out.ete = {low(u.idr0),   low(u.idr1), low(u.idr2), low(u.idr8),    low(u.devarch),
                low(u.config), id,          ARCH_AA64,   profile_CortexA};
@@ -58,7 +53,7 @@ Config config_of(const TraceUnit& u) {
     out.etmv4.reg_idr0 = low(u.idr0), out.etmv4.reg_idr1 = low(u.idr1);
     out.etmv4.reg_idr2 = low(u.idr2), out.etmv4.reg_idr8 = low(u.idr8);
     out.etmv4.reg_configr = low(u.config), out.etmv4.reg_traceidr = id;
-    out.etmv4.arch_ver = etmv4_core(u.idr1), out.etmv4.core_prof = profile_CortexA;
+    out.etmv4.arch_ver = is_before_armv8_3(u) ? ARCH_V8 : ARCH_AA64, out.etmv4.core_prof = profile_CortexA;
   } else if (is_ptm(u)) {
     out.ptm = {low(u.etmidr), low(u.config), low(u.etmccer), id, ARCH_V7, profile_CortexA};
   } else {
@@ -90,23 +85,12 @@ Isa isa_of(ocsd_isa isa) {
   return isa == ocsd_isa_aarch64 ? Isa::a64 : isa == ocsd_isa_thumb2 || isa == ocsd_isa_tee ? Isa::t32 : Isa::a32;
 }
 
-// "0x0017 (OCSD_ERR_X) [Words.]; TrcIdx=7; CS ID=10; more" gives "OCSD_ERR_X: Words. more".
 std::string last_words() {
   std::array<uint64_t, 2> index{};  // the library's index may have 64 bits where its headers say 32
   uint8_t id = 0;
   char text[512] = "";
   if (ocsd_get_last_err(reinterpret_cast<ocsd_trc_index_t*>(index.data()), &id, text, sizeof text) == OCSD_OK) return {};
-  std::string_view all(text);
-  while (all.ends_with(' ') || all.ends_with('\n')) all.remove_suffix(1);
-  const size_t name = all.find('('), open = all.find('['), shut = all.find(']');
-  if (name == std::string_view::npos || open == std::string_view::npos || shut == std::string_view::npos || open > shut)
-    return std::string(all);
-  std::string out(all.substr(name + 1, all.find(')') - name - 1));
-  out += ": " + std::string(all.substr(open + 1, shut - open - 1));
-  const size_t rest = all.rfind("; ");
-  if (rest != std::string_view::npos && rest > shut && all.find('=', rest) == std::string_view::npos)
-    out += " " + std::string(all.substr(rest + 2));
-  return out;
+  return error_words(text);
 }
 
 void quiet_log() {
@@ -150,13 +134,23 @@ class Handle {
   // Feeds everything. `broken(from, to, words)`: decoding could not go on at `from`, and does so at `to`.
   template <class Broken>
   void feed(std::span<const std::byte> trace, const bool& go, Broken&& broken) {
+    start(0);
+    advance(trace, trace.size(), go, broken);
+    end(go);
+    check_rest(trace, go, broken);
+  }
+  // The same in steps: from an offset on (a frame's begin), up to another one.
+  void start(uint64_t at) {
+    base_ = at;
     (void)op(OCSD_OP_RESET);
-    const uint64_t size = frames_ ? trace.size() / kFrameSize * kFrameSize : trace.size();
-    for (base_ = 0; base_ < size && go;) {
-      const auto part = static_cast<uint32_t>(std::min<uint64_t>(size - base_, kPart));
+  }
+  template <class Broken>
+  void advance(std::span<const std::byte> trace, uint64_t to, const bool& go, Broken&& broken) {
+    const uint64_t size = whole(trace);
+    for (to = std::min(to, size); base_ < to && go;) {
+      const auto part = static_cast<uint32_t>(std::min<uint64_t>(to - base_, kPart));
       uint32_t used = 0;
-      auto answer = ocsd_dt_process_data(handle_, OCSD_OP_DATA, static_cast<ocsd_trc_index_t>(base_), part,
-                                         reinterpret_cast<const uint8_t*>(trace.data() + base_), &used);
+      auto answer = data(trace.subspan(base_, part), used);
       used = std::min(used, part);
       while (go && OCSD_DATA_RESP_IS_WAIT(answer)) answer = op(OCSD_OP_FLUSH);
       const uint64_t from = base_;
@@ -167,10 +161,24 @@ class Handle {
       (void)op(OCSD_OP_RESET);
       broken(from + used, base_, last_words());
     }
+  }
+  void end(const bool& go) {
     if (go) (void)op(OCSD_OP_EOT);
-    const auto rest = trace.subspan(size);  // zeros are padding
+  }
+  template <class Broken>
+  void check_rest(std::span<const std::byte> trace, const bool& go, Broken&& broken) const {
+    const auto rest = trace.subspan(whole(trace));  // zeros are padding
     if (go && std::any_of(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{0}; }))
-      broken(size, trace.size(), "a frame is cut short");
+      broken(whole(trace), trace.size(), "a frame is cut short");
+  }
+  // Frames that are fed next begin with this unit's trace: as if a frame in front said so.
+  void name_source(uint8_t id) {
+    std::array<std::byte, kFrameSize> frame{std::byte{1}};
+    frame[kFrameSize - 2] = static_cast<std::byte>(id << 1 | 1);
+    uint32_t used = 0;
+    base_ -= kFrameSize;
+    (void)data(frame, used);
+    base_ += kFrameSize;
   }
   // Where an index of the library is in the trace. It may lie a little in front of the part that is fed.
   [[nodiscard]] uint64_t offset_of(ocsd_trc_index_t index) const {
@@ -180,6 +188,13 @@ class Handle {
 
  private:
   static constexpr uint64_t kPart = 1u << 26;  // bytes: whole frames
+  [[nodiscard]] uint64_t whole(std::span<const std::byte> trace) const {
+    return frames_ ? trace.size() / kFrameSize * kFrameSize : trace.size();
+  }
+  ocsd_datapath_resp_t data(std::span<const std::byte> part, uint32_t& used) {
+    return ocsd_dt_process_data(handle_, OCSD_OP_DATA, static_cast<ocsd_trc_index_t>(base_),
+                                static_cast<uint32_t>(part.size()), reinterpret_cast<const uint8_t*>(part.data()), &used);
+  }
   ocsd_datapath_resp_t op(ocsd_datapath_op_t operation) {
     uint32_t used = 0;
     return ocsd_dt_process_data(handle_, operation, static_cast<ocsd_trc_index_t>(base_), 0, nullptr, &used);
@@ -199,12 +214,22 @@ struct Tree::Impl {
   bool call3 = false;  // exceptions are numbered as ETMv3 and PTM do
   bool el2 = false;    // the context id is in the place of the VMID
   std::vector<uint8_t> ids;
-  uint64_t damage = 0;  // elements about it, in this piece
+  std::span<const std::byte> trace;  // the piece
+  bool running = false;              // the library decodes it
+  uint64_t damage = 0, bad = 0;      // elements about damage, bad packets: in this piece
+  uint64_t before = 0;               // bad_packets() at the start
 
   ocsd_datapath_resp_t send(const Element& out) {
     damage += out.words.empty() ? 0 : 1;
     if (go) go = client->on_element(out);
     return go ? OCSD_RESP_CONT : OCSD_RESP_WAIT;
+  }
+  void lose(uint64_t from, uint64_t to, std::string words) {
+    Element out;
+    out.kind = Element::Kind::error;
+    out.offset = from, out.end = to;
+    out.words = words.empty() ? "OpenCSD stopped" : std::move(words);
+    (void)send(out);
   }
   ocsd_datapath_resp_t on(ocsd_trc_index_t index, const ocsd_generic_trace_elem& e);
   [[nodiscard]] uint64_t bad_packets() const;  // since it was made; not every protocol counts
@@ -260,6 +285,7 @@ bool Tree::Impl::set_state(Element& out, const ocsd_generic_trace_elem& e) const
       return true;
     case OCSD_GEN_TRC_ELEM_TRACE_ON:
       out.kind = e.trace_on_reason == TRACE_ON_OVERFLOW ? Kind::overflow : Kind::on;
+      out.known = true;
       return true;
     case OCSD_GEN_TRC_ELEM_EXCEPTION:
       out.kind = Kind::exception;
@@ -324,35 +350,53 @@ Result<Tree> Tree::create(std::span<const TraceUnit> units, bool frames) {
 }
 
 void Tree::feed(std::span<const std::byte> trace, TreeClient& client) {
+  begin(trace, client);
+  start(0, 0);
+  advance(trace.size());
+  finish();
+}
+
+void Tree::begin(std::span<const std::byte> trace, TreeClient& client) {
+  impl_->trace = trace;
   impl_->client = &client;
   impl_->go = true;
-  impl_->damage = 0;
-  const uint64_t before = impl_->bad_packets();
-  const auto lose = [this](uint64_t from, uint64_t to, std::string words) {
-    Element out;
-    out.kind = Element::Kind::error;
-    out.offset = from, out.end = to;
-    out.words = words.empty() ? "OpenCSD stopped" : std::move(words);
-    (void)impl_->send(out);
-  };
-  impl_->handle.feed(trace, impl_->go, lose);
+  impl_->running = false;
+  impl_->damage = impl_->bad = 0;
+}
+
+void Tree::start(uint64_t at, uint8_t id) {
+  if (at == 0) impl_->damage = impl_->bad = 0;
+  impl_->go = true;
+  impl_->before = impl_->bad_packets();
+  impl_->running = true;
+  impl_->handle.start(at);
+  if (id != 0) impl_->handle.name_source(id);
+}
+
+void Tree::advance(uint64_t to) {
+  impl_->handle.advance(impl_->trace, to, impl_->go, [this](uint64_t from, uint64_t end, std::string words) {
+    impl_->lose(from, end, std::move(words));
+  });
+}
+
+void Tree::stop() {
+  impl_->bad += impl_->bad_packets() - impl_->before;
+  impl_->running = false;
+}
+
+void Tree::finish() {
+  if (impl_->running) {
+    impl_->handle.end(impl_->go);
+    stop();
+  }
+  const auto lose = [this](uint64_t from, uint64_t end, std::string words) { impl_->lose(from, end, std::move(words)); };
+  impl_->handle.check_rest(impl_->trace, impl_->go, lose);
   // What it counted but said nothing of.
-  const uint64_t bad = impl_->bad_packets() - before;
-  if (impl_->go && bad > impl_->damage)
-    lose(trace.size(), trace.size(), fmt::format("{} more bad packets", bad - impl_->damage));
+  const uint64_t size = impl_->trace.size(), bad = impl_->bad;
+  if (impl_->go && bad > impl_->damage) lose(size, size, fmt::format("{} more bad packets", bad - impl_->damage));
 }
 
 namespace {
-
-// "I_ATOM_F1 : Atom format 1.; E" by name and payload.
-decode::PacketText packet_text(uint64_t offset, std::string_view text) {
-  while (text.ends_with(' ') || text.ends_with('\n')) text.remove_suffix(1);
-  const size_t colon = text.find(':');
-  std::string_view name = text.substr(0, colon), payload = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-  while (name.ends_with(' ')) name.remove_suffix(1);
-  while (payload.starts_with(' ')) payload.remove_prefix(1);
-  return {offset, std::string(name), std::string(payload)};
-}
 
 // Where the packets of one trace unit go.
 struct PacketSink {

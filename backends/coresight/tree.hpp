@@ -28,8 +28,8 @@ struct Element {
   enum class Kind : uint8_t {
     range,      // instructions from address up to `end`
     unclear,    // instructions were executed whose path the trace does not tell: address, end
-    on,         // trace starts, or goes on behind instructions that are not traced
-    overflow,   // the same, behind an overflow of the trace unit
+    on,         // trace starts, or goes on behind instructions that are not traced: `known`
+    overflow,   // the same, behind an overflow of the trace unit; not `known`: the overflow itself
     exception,  // address: where it returns to, when `known`; `call`: a system call's
     no_memory,  // address: of code that the client did not have
     context,    // thread: the context id, when `known`
@@ -66,6 +66,13 @@ class Tree {
   ~Tree();
   // One piece of trace, from a reset to its end.
   void feed(std::span<const std::byte> trace, TreeClient& client);
+  // The same in steps, for a piece that OpenCSD decodes in parts. What it tells at the end is of all its parts.
+  void begin(std::span<const std::byte> trace, TreeClient& client);
+  // From a reset on, at `at`: a frame's begin, where the frames are then first those of `id`.
+  void start(uint64_t at, uint8_t id);
+  void advance(uint64_t to);
+  void stop();
+  void finish();
 
  private:
   struct Impl;
@@ -76,7 +83,5 @@ class Tree {
 // The packets of one piece of trace, until fn returns false.
 Result<> list_packets(std::span<const TraceUnit> units, bool frames, std::span<const std::byte> trace,
                       const std::function<bool(const decode::PacketText&)>& fn);
-
-inline constexpr size_t kFrameSize = 16;
 
 }  // namespace tracectl::coresight

@@ -13,17 +13,17 @@ using decode::Event;
 
 Walk::Walk(const Clock* clock, Code& code, int32_t cpu, uint64_t time, std::span<const decode::Turn> turns,
            decode::ThreadTurns* threads, decode::ItemSink& sink)
-    : clock_(clock), code_(code), turns_(turns), threads_(threads), sink_(sink), start_(Event::Kind::enabled) {
-  stamp_.cpu = cpu;
-  stamp_.time = time;
+    : clock_(clock), code_(code), turns_(turns), threads_(threads), sink_(sink) {
+  state_.stamp.cpu = cpu;
+  state_.stamp.time = time;
   take(turns.front());
   if (clock_ != nullptr) sink_.begin();
 }
 
 bool Walk::on_element(const Element& e) {
   using Kind = Element::Kind;
-  stamp_.offset = e.offset;
-  synced_ = synced_ || e.kind != Kind::unsynced;
+  state_.stamp.offset = e.offset;
+  state_.synced = state_.synced || e.kind != Kind::unsynced;
   switch (e.kind) {
     case Kind::range:
       on_range(e);
@@ -39,7 +39,7 @@ bool Walk::on_element(const Element& e) {
       on_exception(e);
       break;
     case Kind::no_memory:
-      lose(e, e.address, 0, "no memory mapped at this address");
+      lose(e, e.address, 0, no_memory(e.address));
       break;
     case Kind::context:
       on_context(e);
@@ -57,38 +57,58 @@ bool Walk::on_element(const Element& e) {
       lose(e, 0, e.end - e.offset, e.words);
       break;
   }
-  return go_;
+  return state_.go;
+}
+
+std::string Walk::no_memory(uint64_t address) const {
+  const decode::Section* section = state_.stamp.turn->images->find(address, state_.stamp.time);
+  const char* words = "no memory mapped at this address";
+  return section == nullptr || section->name.empty() ? words : fmt::format("{}: {} is not here", words, section->name);
 }
 
 void Walk::on_range(const Element& e) {
   if (e.insns == 0) return;
-  if (exception_) interrupted(e.address, true);
-  flush(e.address, true);
-  if (const auto start = std::exchange(start_, {}))
-    event(*start, *start == Event::Kind::overflow ? "overflow" : "enabled", e.address);
-  held_ = {e.address, e.end - e.last_size, e.insns, e.last_size, e.branch, false, 0, e.isa};
   // A conditional one of the 32-bit instruction sets may be of any kind.
-  held_.taken = e.branch != BranchKind::none && e.taken;
-  held_stamp_ = stamp_;
-  holding_ = tracing_ = true;
+  const bool taken = e.branch != BranchKind::none && e.taken;
+  hold({e.address, e.end - e.last_size, e.insns, e.last_size, e.branch, taken, 0, e.isa}, e.offset);
+}
+
+void Walk::hold(const decode::Block& block, uint64_t offset) {
+  state_.held_stamp = follows(block.ip, offset);
+  state_.held = block;
+  state_.holding = true;
+}
+
+// What was in front of an instruction that is executed now.
+void Walk::lead_to(uint64_t ip) {
+  if (state_.exception) interrupted(ip, true);
+  flush(ip, true);
+  if (const auto start = std::exchange(state_.start, {}))
+    event(*start, *start == Event::Kind::overflow ? "overflow" : "enabled", ip);
+}
+
+void Walk::go_back(const Mark& mark) {
+  state_ = mark.state;
+  sink_.go_back(mark.waits);
+  code_.use(*state_.stamp.turn->images, state_.stamp.time);
 }
 
 // Delivers the held block; `to` is where control went, when `known`.
 void Walk::flush(uint64_t to, bool known) {
-  if (!holding_) return;
-  holding_ = false;
-  const uint64_t behind = held_.last + held_.last_size;
-  held_.to = known ? to : held_.taken ? 0 : behind;
-  if (go_) go_ = sink_.on_block(held_stamp_, held_);
+  if (!state_.holding) return;
+  state_.holding = false;
+  const uint64_t behind = state_.held.last + state_.held.last_size;
+  state_.held.to = known ? to : state_.held.taken ? 0 : behind;
+  if (state_.go) state_.go = sink_.on_block(state_.held_stamp, state_.held);
 }
 
 void Walk::event(Event::Kind kind, const char* name, uint64_t ip, uint64_t to) {
-  if (go_) go_ = sink_.on_event(stamp_, {kind, ip, to, name});
+  if (state_.go) state_.go = sink_.on_event(state_.stamp, {kind, ip, to, name});
 }
 
 // An exception, and where it led, when `known`: else the trace went off with it.
 void Walk::interrupted(uint64_t to, bool known) {
-  const uint64_t from = *std::exchange(exception_, {});
+  const uint64_t from = *std::exchange(state_.exception, {});
   flush(from, true);
   if (known)
     event(Event::Kind::async_branch, "async_branch", from, to);
@@ -97,95 +117,110 @@ void Walk::interrupted(uint64_t to, bool known) {
 }
 
 void Walk::stop_tracing() {
-  if (exception_)
+  if (state_.exception)
     interrupted(0, false);
-  else if (tracing_) {
+  else if (state_.tracing) {
     flush(0, false);
     event(Event::Kind::disabled, "disabled", 0);
   }
-  tracing_ = false;
+  state_.tracing = false;
 }
 
 void Walk::on_start(const Element& e) {
   stop_tracing();
-  start_ = e.kind == Element::Kind::overflow ? Event::Kind::overflow : Event::Kind::enabled;
-  fresh_ = true;
+  state_.start = e.kind == Element::Kind::overflow ? Event::Kind::overflow : Event::Kind::enabled;
+  state_.fresh = true;
   if (clock_ != nullptr) {
-    if (go_) go_ = sink_.settle(0);
+    if (state_.go) state_.go = sink_.settle(0);
     sink_.begin();
   }
 }
 
 void Walk::on_exception(const Element& e) {
-  if (exception_) interrupted(0, false);
-  const uint64_t behind = holding_ ? held_.last + held_.last_size : 0;
+  if (state_.exception) interrupted(0, false);
+  const uint64_t behind = state_.holding ? state_.held.last + state_.held.last_size : 0;
   const uint64_t from = e.known ? e.address : behind;
   // A system call is an instruction that was executed: a block ends with it.
-  if (e.call && holding_ && held_.kind == BranchKind::none && from == behind) {
-    held_.kind = BranchKind::syscall;
-    held_.taken = true;
+  if (e.call && state_.holding && state_.held.kind == BranchKind::none && from == behind) {
+    state_.held.kind = BranchKind::syscall;
+    state_.held.taken = true;
     return;
   }
-  exception_ = from;
+  state_.exception = from;
 }
 
 void Walk::on_time(uint64_t timestamp) {
   if (clock_ == nullptr || timestamp == 0) return;
-  stamp_.time = clock_->perf_time(timestamp);
-  size_t at = at_;
-  while (at + 1 < turns_.size() && turns_[at + 1].sure <= stamp_.time) ++at;
-  if (at != at_) take_turn(at);
-  code_.use(*stamp_.turn->images, stamp_.time);
-  if (go_) go_ = sink_.settle(stamp_.time);
+  state_.stamp.time = clock_->perf_time(timestamp);
+  state_.timed = true;
+  size_t at = state_.at;
+  while (at + 1 < turns_.size() && turns_[at + 1].sure <= state_.stamp.time) ++at;
+  if (at != state_.at) take_turn(at);
+  // The thread that the trace has named may run another program by now.
+  if (state_.named)
+    take(threads_->of(state_.stamp.tid, state_.stamp.time));
+  else
+    code_.use(*state_.stamp.turn->images, state_.stamp.time);
+  if (state_.go) state_.go = sink_.settle(state_.stamp.time);
 }
 
 void Walk::on_context(const Element& e) {
   if (threads_ == nullptr || !e.known) return;
   const auto tid = static_cast<int32_t>(e.thread);
-  if (tid == stamp_.tid && stamp_.turn != nullptr) return;
-  take(threads_->of(tid, stamp_.time));
+  if (state_.named && tid == state_.stamp.tid) return;
+  state_.named = true;
+  take(threads_->of(tid, state_.stamp.time));
 }
 
 void Walk::take(const decode::Turn& turn) {
-  stamp_.turn = &turn;
-  stamp_.pid = turn.pid;
-  stamp_.tid = turn.tid;
-  code_.use(*turn.images, stamp_.time);
+  state_.stamp.turn = &turn;
+  state_.stamp.pid = turn.pid;
+  state_.stamp.tid = turn.tid;
+  code_.use(*turn.images, state_.stamp.time);
 }
 
 void Walk::take_turn(size_t at) {
-  at_ = at;
+  state_.at = at;
   // Where the trace names its threads, it knows better.
   if (threads_ == nullptr) take(turns_[at]);
 }
 
 void Walk::lose(const Element& e, uint64_t ip, uint64_t bytes, std::string what) {
-  if (exception_) interrupted(ip, ip != 0);
+  if (state_.exception) interrupted(ip, ip != 0);
   flush(ip, ip != 0);
-  tracing_ = false;
-  if (!start_) start_ = Event::Kind::enabled;
-  stamp_.offset = e.offset;
-  if (go_) go_ = sink_.on_loss(stamp_, {LossKind::undecodable, ip != 0 ? ip : held_.last, bytes, std::move(what)});
+  state_.tracing = false;
+  if (!state_.start) state_.start = Event::Kind::enabled;
+  state_.stamp.offset = e.offset;
+  if (state_.go)
+    state_.go =
+        sink_.on_loss(state_.stamp, {LossKind::undecodable, ip != 0 ? ip : state_.held.last, bytes, std::move(what)});
+}
+
+// Behind a start the trace may be a later turn's: see decode::turn_with_code().
+void Walk::reads(uint64_t address) {
+  if (!std::exchange(state_.fresh, false)) return;
+  if (state_.named)
+    take(threads_->with_code(state_.stamp.tid, state_.stamp.time, address, !state_.timed));
+  else if (const size_t at = decode::turn_with_code(turns_, state_.at, address); at != state_.at)
+    take_turn(at);
 }
 
 uint32_t Walk::read(uint64_t address, std::span<uint8_t> out) {
-  // Behind a start the trace may be a later turn's: see decode::turn_with_code().
-  if (std::exchange(fresh_, false) && turns_.size() > 1)
-    if (const size_t at = decode::turn_with_code(turns_, at_, address); at != at_) take_turn(at);
+  reads(address);
   return code_.read(address, out);
 }
 
 void Walk::finish(std::span<const std::byte> trace, bool synced) {
-  stamp_.offset = trace.size();
+  state_.stamp.offset = trace.size();
   stop_tracing();
   // Padding: zeros, or ETE's Ignore packet.
   const auto pads = [](std::byte b) { return b == std::byte{0} || b == std::byte{0x70}; };
-  if (!synced_ && !synced && go_ && !std::all_of(trace.begin(), trace.end(), pads)) {
-    stamp_.offset = 0;
-    go_ =
-        sink_.on_loss(stamp_, {LossKind::undecodable, 0, trace.size(), "no synchronization packet: nothing to start from"});
+  if (!state_.synced && !synced && state_.go && !std::all_of(trace.begin(), trace.end(), pads)) {
+    state_.stamp.offset = 0;
+    state_.go = sink_.on_loss(state_.stamp,
+                              {LossKind::undecodable, 0, trace.size(), "no synchronization packet: nothing to start from"});
   }
-  if (go_) go_ = sink_.settle(0);
+  if (state_.go) state_.go = sink_.settle(0);
 }
 
 }  // namespace tracectl::coresight

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Walk: the elements of one piece of trace as Items. A block is held back until what follows tells where it went.
+// They come from OpenCSD, or from the flow decoder, which gives blocks as such.
 //
 // What the trace has no element for, and how it is told all the same: docs/design/coresight-decoding.md.
 // Order: as in the trace. Units: ns of the perf clock.
@@ -26,10 +27,60 @@ class Walk final : public TreeClient {
        decode::ThreadTurns* threads, decode::ItemSink& sink);
   bool on_element(const Element&) override;
   uint32_t read(uint64_t address, std::span<uint8_t> out) override;
+
+  // Code is read next, at `address`: behind a start that may tell whose it is.
+  void reads(uint64_t address);
+  // A block; only what follows tells where it went.
+  void hold(const decode::Block& block, uint64_t offset);
+  // Blocks in a row, of which each tells where it went.
+  void on_blocks(std::span<const decode::Block> blocks, uint64_t offset) {
+    const decode::Stamp& stamp = follows(blocks.front().ip, offset);
+    if (state_.go) state_.go = sink_.on_blocks(stamp, blocks);
+  }
+  // Blocks from `ip` on follow, which are not given but counted: theirs.
+  const decode::Stamp& follows(uint64_t ip, uint64_t offset) {
+    state_.stamp.offset = offset;
+    state_.tracing = true;
+    if (state_.exception || state_.start || state_.holding) lead_to(ip);
+    return state_.stamp;
+  }
+  // Whose code runs, and when.
+  [[nodiscard]] const decode::Turn& turn() const { return *state_.stamp.turn; }
+  [[nodiscard]] uint64_t time() const { return state_.stamp.time; }
+  // False: the sink wants no more.
+  [[nodiscard]] bool go() const { return state_.go; }
+  // Items wait for their time.
+  [[nodiscard]] bool waits() const { return sink_.waits(); }
+
   // The piece is over. `trace`: what it was. `synced`: it has a synchronization packet.
   void finish(std::span<const std::byte> trace, bool synced);
   // No element came that tells of one.
-  [[nodiscard]] bool silent() const { return !synced_; }
+  [[nodiscard]] bool silent() const { return !state_.synced; }
+
+ private:
+  struct State {
+    decode::Stamp stamp, held_stamp;
+    decode::Block held;
+    size_t at = 0;  // of turns_
+    bool holding = false, go = true;
+    bool tracing = false;                                                     // something was traced since the last start
+    bool fresh = true;                                                        // no code was read since the last start
+    bool named = false;                                                       // the trace itself told the thread
+    bool timed = false;                                                       // and its time
+    std::optional<decode::Event::Kind> start = decode::Event::Kind::enabled;  // to be told with the next instruction
+    std::optional<uint64_t> exception;                                        // came behind what was traced; where from
+    bool synced = false;                                                      // had any element but of waiting
+  };
+
+ public:
+  // For another decoder to go on from: while nothing waits for its time but for what begins.
+  struct Mark {
+    State state;
+    bool waits = false;
+  };
+  [[nodiscard]] bool may_mark() const { return sink_.empty(); }
+  [[nodiscard]] Mark mark() const { return {state_, sink_.waits()}; }
+  void go_back(const Mark& mark);
 
  private:
   void on_range(const Element& e);
@@ -38,8 +89,10 @@ class Walk final : public TreeClient {
   void on_time(uint64_t timestamp);
   void on_context(const Element& e);
   void lose(const Element& e, uint64_t ip, uint64_t bytes, std::string what);
+  [[nodiscard]] std::string no_memory(uint64_t address) const;
   void event(decode::Event::Kind kind, const char* name, uint64_t ip, uint64_t to = 0);
   void flush(uint64_t to, bool known);
+  void lead_to(uint64_t ip);
   void interrupted(uint64_t to, bool known);
   void stop_tracing();
   void take(const decode::Turn& turn);
@@ -48,17 +101,9 @@ class Walk final : public TreeClient {
   const Clock* clock_;
   Code& code_;
   std::span<const decode::Turn> turns_;
-  size_t at_ = 0;  // of turns_
   decode::ThreadTurns* threads_;
   TimeHold sink_;
-  decode::Stamp stamp_, held_stamp_;
-  decode::Block held_;
-  bool holding_ = false, go_ = true;
-  bool tracing_ = false;                      // something was traced since the last start
-  bool fresh_ = true;                         // no code was read since the last start
-  std::optional<decode::Event::Kind> start_;  // to be told with the next instruction
-  std::optional<uint64_t> exception_;         // came behind what was traced; where from
-  bool synced_ = false;                       // had any element but of waiting
+  State state_;
 };
 
 }  // namespace tracectl::coresight

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 
+#include "backends/intel_pt/trace_time.hpp"
 #include "core/capture/reader.hpp"
 
 namespace tracectl::intel_pt {
@@ -47,6 +48,8 @@ struct TraceFacts {
   }
   // MTC or CYC packets: time moves between branches.
   [[nodiscard]] bool fine_time() const { return (config & (priv(Priv::kMtcBit) | priv(Priv::kCycBit))) != 0; }
+  // `lost_cycles`: an erratum of the processor's, as TimeFacts has it.
+  [[nodiscard]] TimeFacts time(bool lost_cycles) const;
   // ns of the perf clock; the TSC itself when the capture cannot convert.
   [[nodiscard]] uint64_t perf_time(uint64_t tsc) const;
 };

@@ -5,24 +5,18 @@
 #include <intel-pt.h>
 
 #include <algorithm>
-#include <cstring>
-#include <map>
 #include <optional>
-#include <vector>
 
 #include "backends/intel_pt/clock.hpp"
 #include "backends/intel_pt/insn_cache.hpp"
 #include "backends/intel_pt/opening.hpp"
+#include "backends/intel_pt/packet_kind.hpp"
+#include "backends/intel_pt/reference.hpp"
+#include "backends/intel_pt/sync.hpp"
 #include "core/check.hpp"
-#include "decode/address_set.hpp"
 
 namespace tracectl::intel_pt {
 namespace {
-
-using decode::Block;
-using decode::BranchKind;
-using decode::Event;
-using decode::Stamp;
 
 pt_config make_config(const TraceFacts& facts, std::span<const std::byte> trace) {
   pt_config config;
@@ -34,14 +28,14 @@ pt_config make_config(const TraceFacts& facts, std::span<const std::byte> trace)
     config.cpu = {pcv_intel, facts.cpu.family, facts.cpu.model, facts.cpu.stepping};
     pt_cpu_errata(&config.errata, &config.cpu);
   }
-  config.cpuid_0x15_eax = static_cast<uint32_t>(facts.priv(Priv::kTscCtcD));
-  config.cpuid_0x15_ebx = static_cast<uint32_t>(facts.priv(Priv::kTscCtcN));
-  config.nom_freq = static_cast<uint8_t>(facts.priv(Priv::kMaxNonturboRatio));
-  if (const uint64_t mask = facts.priv(Priv::kMtcFreqBits); mask != 0)
-    config.mtc_freq = static_cast<uint8_t>((facts.config & mask) >> __builtin_ctzll(mask));
+  const TimeFacts time = facts.time(config.errata.skl168 != 0);
+  config.cpuid_0x15_eax = time.ctc_d;
+  config.cpuid_0x15_ebx = time.ctc_n;
+  config.nom_freq = time.nominal;
+  config.mtc_freq = time.mtc_freq;
   config.flags.variant.block.end_on_call = 1;
   config.flags.variant.block.end_on_jump = 1;
-  config.flags.variant.block.enable_tick_events = facts.fine_time() ? 1 : 0;
+  config.flags.variant.block.enable_tick_events = time.between_branches ? 1 : 0;
   return config;
 }
 
@@ -58,137 +52,131 @@ struct PacketDecoderEnd {
   void operator()(pt_packet_decoder* p) const { pt_pkt_free_decoder(p); }
 };
 
-// The code of one stream, as far as its trace has come.
+// The code of one program, for libipt.
 class Code {
  public:
-  Code(pt_image_section_cache* cache, const decode::ImageTimeline& images)
-      : cache_(cache), image_(pt_image_alloc("tracectl")) {
-    for (const decode::Section& s : images.sections) {
-      if (s.file.empty()) continue;
-      if (present_.add(s.address, s.address + s.size))
-        later_.push_back(&s);
-      else
-        add(s);
-    }
-  }
+  explicit Code(pt_image_section_cache* cache) : cache_(cache), image_(pt_image_alloc("tracectl")) {}
   [[nodiscard]] pt_image* image() const { return image_.get(); }
-  [[nodiscard]] uint64_t next_change() const { return next_ < later_.size() ? later_[next_]->time : ~uint64_t{0}; }
-  void advance(uint64_t time) {
-    while (next_change() <= time) add(*later_[next_++]);
-  }
-
- private:
   void add(const decode::Section& s) {
     const int isid = pt_iscache_add_file(cache_, s.file.c_str(), s.file_offset, s.size, s.address);
     if (isid > 0) pt_image_add_cached(image_.get(), cache_, isid, nullptr);
   }
 
+ private:
   pt_image_section_cache* cache_;
   std::unique_ptr<pt_image, ImageEnd> image_;
-  decode::AddressSet present_;
-  std::vector<const decode::Section*> later_;
-  size_t next_ = 0;
 };
 
-// The programs of one stream, each with its code: whose instructions run now.
-class Programs {
+TraceEvent told(const pt_event& e) {
+  using Type = TraceEvent::Type;
+  TraceEvent out{Type::other, e.status_update != 0, e.ip_suppressed != 0, e.has_tsc != 0, e.tsc, 0, 0};
+  const auto set = [&out](Type type, uint64_t ip, uint64_t to = 0) {
+    out.type = type;
+    out.ip = ip;
+    out.to = to;
+  };
+  const bool ip = e.ip_suppressed == 0;
+  switch (e.type) {
+    case ptev_enabled:
+      set(Type::enabled, e.variant.enabled.ip);
+      break;
+    case ptev_disabled:
+      set(Type::disabled, 0, ip ? e.variant.disabled.ip : 0);
+      break;
+    case ptev_async_disabled:
+      set(Type::async_disabled, e.variant.async_disabled.at, ip ? e.variant.async_disabled.ip : 0);
+      break;
+    case ptev_async_branch:
+      set(Type::async_branch, e.variant.async_branch.from, ip ? e.variant.async_branch.to : 0);
+      break;
+    case ptev_overflow:
+      set(Type::overflow, ip ? e.variant.overflow.ip : 0);
+      break;
+    case ptev_exec_mode:
+      set(Type::exec_mode, ip ? e.variant.exec_mode.ip : 0);
+      break;
+    case ptev_tick:
+      out.type = Type::tick;
+      break;
+    case ptev_cbr:
+      out.type = Type::cbr;
+      break;
+    default:
+      break;
+  }
+  return out;
+}
+
+class Walk final : public ReferenceWalk {
  public:
-  Programs(pt_image_section_cache* cache, std::span<const decode::Turn> turns) : cache_(cache), turns_(turns) { take(0); }
-  [[nodiscard]] const decode::Turn& turn() const { return turns_[at_]; }
-  [[nodiscard]] pt_image* image() const { return code_->image(); }
-  // When turn() or the code of image() changes next.
-  [[nodiscard]] uint64_t next_change() const {
-    const uint64_t next_turn = at_ + 1 < turns_.size() ? turns_[at_ + 1].time : ~uint64_t{0};
-    return std::min(next_turn, code_->next_change());
-  }
-  // `enabled`: the trace was off until now.
-  void advance(uint64_t time, bool enabled) {
-    size_t to = at_;
-    while (to + 1 < turns_.size() && (enabled ? turns_[to + 1].time : turns_[to + 1].sure) <= time) ++to;
-    if (to != at_) take(to);
-    code_->advance(time);
-  }
-  // The trace begins at `ip`. True when that is a later turn's.
-  bool begin_at(uint64_t ip) {
-    const size_t to = turns_.size() == 1 ? at_ : decode::turn_with_code(turns_, at_, ip);
-    if (to == at_) return false;
-    take(to);
-    return true;
-  }
-
- private:
-  void take(size_t turn) {
-    at_ = turn;
-    auto& code = known_[turns_[turn].images];
-    if (code == nullptr) code = std::make_unique<Code>(cache_, *turns_[turn].images);
-    code_ = code.get();
-  }
-
-  pt_image_section_cache* cache_;
-  std::span<const decode::Turn> turns_;
-  size_t at_ = 0;
-  std::map<const decode::ImageTimeline*, std::unique_ptr<Code>> known_;
-  Code* code_ = nullptr;
-};
-
-// One pass over one stream. A block is held back until what follows tells where it went.
-class Walk {
- public:
-  Walk(const TraceFacts& facts, pt_image_section_cache* cache, InsnCache& insns, const capture::AuxStream& stream,
-       std::span<const std::byte> trace, std::span<const decode::Turn> turns, decode::ItemSink& sink)
-      : facts_(facts), cache_(cache), insns_(insns), trace_(trace), programs_(cache, turns), sink_(sink) {
-    stamp_.cpu = stream.cpu;
-    set_turn();
+  Walk(const TraceFacts& facts, pt_image_section_cache* cache, InsnCache& insns, std::span<const std::byte> trace,
+       std::span<const decode::Turn> turns, Delivery& delivery)
+      : cache_(cache),
+        insns_(insns),
+        trace_(trace),
+        quirks_(quirks_of(facts.cpu)),
+        delivery_(delivery),
+        programs_(turns, [cache] { return std::make_unique<Code>(cache); }) {
     const pt_config config = make_config(facts, trace);
     decoder_.reset(pt_blk_alloc_decoder(&config));
-    next_change_ = programs_.next_change();
   }
+  [[nodiscard]] bool ready() const { return decoder_ != nullptr; }
+  Programs& programs() override { return programs_; }
 
-  Result<> run() {
-    if (trace_.empty()) return {};
-    if (decoder_ == nullptr) return fail("cannot decode: libipt refused its configuration");
-    pt_blk_set_image(decoder_.get(), programs_.image());
-    std::optional<uint64_t> psb = next_psb(0);
-    if (!psb && !trace_.empty()) lose(0, trace_.size(), "no PSB packet: nothing to start from");
-    while (psb && go_) {
-      const int status = pt_blk_sync_set(decoder_.get(), *psb);
-      const int error = status < 0 ? status : segment(status);
-      if (!go_) break;
-      flush(0, false);
-      if (error == -pte_eos) break;
-      psb = resync(*psb, error);
-    }
-    if (go_) flush(0, false);
-    return {};
+  Stop run(uint64_t psb, bool to_sync, bool cut) override {
+    has_mode_ = false;
+    take_image();
+    sync_ = to_sync ? true_sync(psb + 1) : std::nullopt;
+    direct_ = 0;
+    unknown_.emplace(trace_, psb);
+    const int status = pt_blk_sync_set(decoder_.get(), psb);
+    const int error = status < 0 ? status : segment(status);
+    if (!delivery_.go()) return {End::sink, {}};
+    if (error == kAtSync) return {End::sync, sync_};
+    if (cut && error == -pte_retstack_empty) return {End::below, {}};
+    delivery_.flush(0, false);
+    if (error == -pte_eos) return {End::trace, {}};
+    return {End::error, resync(psb, error)};
   }
 
  private:
+  static constexpr int kAtSync = -0x10000, kEndless = -0x10001;  // no pt_error_codes
+  // Direct branches in a row, which need no trace: damage may lead into a loop of them, and libipt follows for ever.
+  static constexpr unsigned kMostDirect = 1u << 16;
+
   // Decodes from a sync point up to an error; -pte_eos at the end of the trace.
   int segment(int status) {
     pt_block block{};
-    while (go_) {
+    while (delivery_.go()) {
       while ((status & pts_event_pending) != 0) {
         pt_event event;
+        read_ = offset();
         status = pt_blk_event(decoder_.get(), &event, sizeof event);
         if (status < 0) return status;
-        on_event(event);
-        if (!go_) return 0;
+        if (event.type == ptev_exec_mode) has_mode_ = event.variant.exec_mode.mode != ptem_unknown;
+        if (at_sync(event, status)) return kAtSync;
+        delivery_.on_event(told(event), offset());
+        take_image();
+        if (!delivery_.go()) return 0;
       }
       if ((status & pts_eos) != 0) return -pte_eos;
       block.ninsn = 0;
       status = pt_blk_next(decoder_.get(), &block, sizeof block);
       if (block.ninsn != 0) on_block(block);
       if (status < 0) return status;
+      if (direct_ > kMostDirect) return kEndless;
     }
     return 0;
   }
 
   void on_block(const pt_block& b) {
-    flush(b.ip, true);
+    ++blocks_;
     const InsnCache::Entry& last = last_insn(b);
-    held_ = {b.ip, b.end_ip, b.ninsn, last.size, last.kind, false, 0};
-    holding_ = true;
-    pt_blk_get_offset(decoder_.get(), &stamp_.offset);
+    if (last.kind == decode::BranchKind::jump || last.kind == decode::BranchKind::call)
+      ++direct_;
+    else if (last.kind != decode::BranchKind::none)
+      direct_ = 0;
+    delivery_.on_block({b.ip, b.end_ip, b.ninsn, last.size, last.kind, false, 0}, offset());
   }
 
   const InsnCache::Entry& last_insn(const pt_block& b) {
@@ -199,119 +187,106 @@ class Walk {
     return insns_.add(b.end_ip, b.isid, {bytes, static_cast<size_t>(std::max(size, 0))});
   }
 
-  // Delivers the held block; `to` is where control went, when `known`.
-  void flush(uint64_t to, bool known) {
-    if (!holding_) return;
-    holding_ = false;
-    const bool may_fall = held_.kind == BranchKind::none || held_.kind == BranchKind::cond;
-    held_.to = known ? to : 0;
-    held_.taken = may_fall ? known && to != held_.last + held_.last_size : true;
-    if (go_) go_ = sink_.on_block(stamp_, held_);
+  // Without a mode libipt would still follow what it has cached by then, and nothing else: it gets no code.
+  void take_image() {
+    pt_image* image = has_mode_ ? programs_.code().image() : no_code_.get();
+    if (image == image_) return;
+    image_ = image;
+    pt_blk_set_image(decoder_.get(), image);
   }
 
-  void set_time(const pt_event& e) {
-    if (e.has_tsc != 0) stamp_.time = facts_.perf_time(e.tsc);
-    const bool enabled = e.type == ptev_enabled, late = e.has_tsc != 0 && stamp_.time >= next_change_;
-    if (late) programs_.advance(stamp_.time, enabled);
-    const bool moved = enabled && e.ip_suppressed == 0 && programs_.begin_at(e.variant.enabled.ip);
-    if (!late && !moved) return;
-    next_change_ = programs_.next_change();
-    set_turn();
-    pt_blk_set_image(decoder_.get(), programs_.image());
+  [[nodiscard]] uint64_t offset() const {
+    uint64_t at = 0;
+    pt_blk_get_offset(decoder_.get(), &at);
+    return at;
   }
 
-  void set_turn() {
-    stamp_.turn = &programs_.turn();
-    stamp_.pid = stamp_.turn->pid;
-    stamp_.tid = stamp_.turn->tid;
+  // Where bytes in front of a PSB look like its beginning, the PSB itself.
+  [[nodiscard]] std::optional<uint64_t> true_sync(uint64_t from) const {
+    auto psb = find_psb(trace_, from);
+    while (psb && find_psb(trace_, *psb + 2) == *psb + 2) *psb += 2;
+    return psb;
   }
 
-  void on_event(const pt_event& e) {
-    Event out = describe(e);
-    // Only these tell or end what the held block did; a tick or a mode says nothing of it.
-    if (e.status_update == 0) {
-      const bool to_known = e.ip_suppressed == 0;
-      if (e.type == ptev_disabled) flush(out.to, to_known);
-      if (e.type == ptev_async_disabled || e.type == ptev_async_branch) flush(out.ip, true);
-      if (e.type == ptev_enabled || e.type == ptev_overflow) flush(0, false);
+  // A PSB+ behind the first one, where all that was owed is paid: another decoder may begin there, if it is where libipt
+  // is. Only events with an address tell that; those of the PSB+ in front of it are then delivered by the other one.
+  bool at_sync(const pt_event& event, int status) {
+    if (!sync_) return false;
+    const uint64_t now = offset();
+    if (now < *sync_) return false;
+    // One of a PSB+ looks like any other, and would come twice.
+    if (event.type == ptev_mnt) sync_ = true_sync(now);
+    // One of a PSB+ in front was taken in before this one was read.
+    if (event.status_update == 0 || !sync_ || read_ < *sync_) return false;
+    if (!begun_ || begun_->psb != *sync_) {
+      const auto next = true_sync(*sync_ + kPsbSize);
+      // libipt reads ahead: which of several it is from is not known.
+      if (delivery_.owes() || (next && *next < now)) {
+        sync_ = true_sync(now);
+        return false;
+      }
+      begun_ = {*sync_, blocks_, delivery_.mark()};
     }
-    if (!go_) return;
-    set_time(e);
-    if (e.type == ptev_tick || e.type == ptev_cbr) return;
-    pt_blk_get_offset(decoder_.get(), &stamp_.offset);
-    go_ = sink_.on_event(stamp_, out);
-  }
-
-  static Event describe(const pt_event& e) {
-    Event out;
-    const auto set = [&out](Event::Kind kind, const char* name, uint64_t ip, uint64_t to = 0) {
-      out.kind = kind;
-      out.name = name;
-      out.ip = ip;
-      out.to = to;
-    };
-    const bool ip = e.ip_suppressed == 0;
-    switch (e.type) {
-      case ptev_enabled:
-        set(Event::Kind::enabled, "enabled", e.variant.enabled.ip);
-        break;
-      case ptev_disabled:
-        set(Event::Kind::disabled, "disabled", 0, ip ? e.variant.disabled.ip : 0);
-        break;
-      case ptev_async_disabled:
-        set(Event::Kind::async_disabled, "async_disabled", e.variant.async_disabled.at,
-            ip ? e.variant.async_disabled.ip : 0);
-        break;
-      case ptev_async_branch:
-        set(Event::Kind::async_branch, "async_branch", e.variant.async_branch.from, ip ? e.variant.async_branch.to : 0);
-        break;
-      case ptev_overflow:
-        set(Event::Kind::overflow, "overflow", ip ? e.variant.overflow.ip : 0);
-        break;
-      case ptev_exec_mode:
-        set(Event::Kind::exec_mode, "exec_mode", ip ? e.variant.exec_mode.ip : 0);
-        break;
-      default:
-        set(Event::Kind::other, "other", 0);
-        break;
+    const bool placed = event.type == ptev_exec_mode || event.type == ptev_async_paging || event.type == ptev_tsx;
+    const bool is_here = (event.ip_suppressed != 0) == ((status & pts_ip_suppressed) != 0);
+    if (!placed) return false;
+    if (is_here && begun_->blocks == blocks_ && !unknown_->at(*sync_) &&
+        may_begin_at(trace_, *sync_, now, quirks_.false_fup)) {
+      delivery_.go_back(begun_->mark, programs_);
+      return true;
     }
-    return out;
-  }
-
-  // The next PSB at or behind `from`.
-  [[nodiscard]] std::optional<uint64_t> next_psb(uint64_t from) const {
-    static constexpr unsigned char kPsb[16] = {2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82, 2, 0x82};
-    if (from >= trace_.size()) return std::nullopt;
-    const void* hit = ::memmem(trace_.data() + from, trace_.size() - from, kPsb, sizeof kPsb);
-    if (hit == nullptr) return std::nullopt;
-    return static_cast<const std::byte*>(hit) - trace_.data();
+    sync_ = true_sync(now);
+    return false;
   }
 
   std::optional<uint64_t> resync(uint64_t psb, int error) {
     uint64_t at = 0;
     if (pt_blk_get_offset(decoder_.get(), &at) < 0 || at < psb) at = psb;
-    const auto next = next_psb(std::max(at, psb + 1));
-    lose(at, next.value_or(trace_.size()) - at, pt_errstr(pt_errcode(error)));
+    const auto next = find_psb(trace_, std::max(at, psb + 1));
+    const char* what = error == -pte_nomap && !has_mode_ ? "the trace does not tell the processor's mode"
+                       : error == kEndless               ? "an endless loop of direct branches"
+                                                         : pt_errstr(pt_errcode(error));
+    delivery_.lose(at, next.value_or(trace_.size()) - at, what);
     return next;
   }
 
-  void lose(uint64_t offset, uint64_t bytes, const char* what) {
-    stamp_.offset = offset;
-    const decode::Loss loss{LossKind::undecodable, held_.last, bytes, what};
-    go_ = sink_.on_loss(stamp_, loss);
-  }
-
-  const TraceFacts& facts_;
   pt_image_section_cache* cache_;
   InsnCache& insns_;
   std::span<const std::byte> trace_;
-  Programs programs_;
-  decode::ItemSink& sink_;
+  Quirks quirks_;
+  Delivery& delivery_;
+  ProgramsOf<Code> programs_;
   std::unique_ptr<pt_block_decoder, BlockDecoderEnd> decoder_;
-  Stamp stamp_;
-  Block held_;
-  bool holding_ = false, go_ = true;
-  uint64_t next_change_ = 0;
+  std::unique_ptr<pt_image, ImageEnd> no_code_{pt_image_alloc("none")};
+  pt_image* image_ = nullptr;
+  bool has_mode_ = false;
+  std::optional<uint64_t> sync_;  // where libipt may stop
+  std::optional<Unknown> unknown_;
+  struct Begun {
+    uint64_t psb = 0, blocks = 0;
+    Delivery::Mark mark;
+  };
+  std::optional<Begun> begun_;      // the first event of that PSB+ has come
+  uint64_t blocks_ = 0, read_ = 0;  // read_: how far, when the event was already waiting
+  unsigned direct_ = 0;
+};
+
+class Store final : public ReferenceStore {
+ public:
+  Store() : cache_(pt_iscache_alloc("tracectl")) {
+    TRACECTL_CHECK(cache_ != nullptr, "libipt out of memory");
+    // Without a limit libipt drops a section, and its decoded blocks, as soon as control leaves it.
+    pt_iscache_set_limit(cache_.get(), uint64_t{1} << 40);
+  }
+  std::unique_ptr<ReferenceWalk> walk(const TraceFacts& facts, std::span<const std::byte> trace,
+                                      std::span<const decode::Turn> turns, Delivery& delivery) override {
+    auto out = std::make_unique<Walk>(facts, cache_.get(), insns_, trace, turns, delivery);
+    return out->ready() ? std::move(out) : nullptr;
+  }
+
+ private:
+  std::unique_ptr<pt_image_section_cache, SectionCacheEnd> cache_;
+  InsnCache insns_;
 };
 
 const char* name_of(const pt_packet& p) {
@@ -383,16 +358,20 @@ std::string payload_of(const pt_packet& p) {
 
 class PtDecoder final : public decode::Decoder {
  public:
-  explicit PtDecoder(TraceFacts facts) : facts_(std::move(facts)), cache_(pt_iscache_alloc("tracectl")) {
-    TRACECTL_CHECK(cache_ != nullptr, "libipt out of memory");
-    // Without a limit libipt drops a section, and its decoded blocks, as soon as control leaves it.
-    pt_iscache_set_limit(cache_.get(), uint64_t{1} << 40);
-  }
+  explicit PtDecoder(TraceFacts facts) : facts_(std::move(facts)) {}
 
   Result<> decode(const capture::AuxStream& stream, const decode::Piece& piece, std::span<const decode::Turn> turns,
                   decode::ItemSink& sink) override {
     TRACECTL_CHECK(!turns.empty(), "a stream without a program");
-    return Walk(facts_, cache_.get(), insns_, stream, piece.trace, turns, sink).run();
+    if (piece.trace.empty()) return {};
+    Delivery delivery(facts_, stream.cpu, sink);
+    const auto walk = store_.walk(facts_, piece.trace, turns, delivery);
+    if (walk == nullptr) return fail("cannot decode: libipt refused its configuration");
+    delivery.use(walk->programs());
+    auto psb = find_psb(piece.trace, 0);
+    if (!psb) delivery.lose(0, piece.trace.size(), kNoSync);
+    while (psb && delivery.go()) psb = walk->run(*psb, false, false).psb;
+    return {};
   }
 
   Result<> packets(const capture::AuxStream&, std::span<const std::byte> trace,
@@ -437,11 +416,21 @@ class PtDecoder final : public decode::Decoder {
 
  private:
   TraceFacts facts_;
-  std::unique_ptr<pt_image_section_cache, SectionCacheEnd> cache_;
-  InsnCache insns_;
+  Store store_;
 };
 
 }  // namespace
+
+Quirks quirks_of(const CpuId& cpu) {
+  if (!cpu.known) return {};
+  const pt_cpu as_libipt{pcv_intel, cpu.family, cpu.model, cpu.stepping};
+  pt_errata errata{};
+  pt_cpu_errata(&errata, &as_libipt);
+  return {errata.bdm70 != 0,  errata.bdm64 != 0, errata.skd007 != 0, errata.skd022 != 0,
+          errata.skd010 != 0, errata.apl12 != 0, errata.skl168 != 0};
+}
+
+std::unique_ptr<ReferenceStore> make_reference_store() { return std::make_unique<Store>(); }
 
 std::unique_ptr<decode::Decoder> make_decoder(const capture::AuxInfo& info, const std::string& cpuid, uint64_t config) {
   return std::make_unique<PtDecoder>(TraceFacts{info, parse_cpuid(cpuid), config});

@@ -20,4 +20,7 @@ namespace tracectl::intel_pt {
 [[nodiscard]] std::unique_ptr<decode::Decoder> make_decoder(const capture::AuxInfo& info, const std::string& cpuid,
                                                             uint64_t config = 0);
 
+// The same of a capture, which has all three.
+[[nodiscard]] std::unique_ptr<decode::Decoder> make_decoder(const capture::Reader& reader);
+
 }  // namespace tracectl::intel_pt

@@ -17,12 +17,17 @@ const ZydisDecoder& decoder() {
   return d;
 }
 
+// Zydis lists them as conditional branches. xbegin and xend transfer control only by an abort; the other two are of
+// processors that have no Intel PT, and elsewhere no instructions.
+bool is_odd(ZydisMnemonic m) {
+  return m == ZYDIS_MNEMONIC_XBEGIN || m == ZYDIS_MNEMONIC_XEND || m == ZYDIS_MNEMONIC_JKZD || m == ZYDIS_MNEMONIC_JKNZD;
+}
+
 BranchKind kind_of(const ZydisDecodedInstruction& insn, bool relative) {
   const bool far = insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
   switch (insn.meta.category) {
     case ZYDIS_CATEGORY_COND_BR:
-      // xbegin, xend are listed here by Zydis but transfer control only by an abort.
-      return insn.mnemonic == ZYDIS_MNEMONIC_XBEGIN ? BranchKind::none : BranchKind::cond;
+      return is_odd(insn.mnemonic) ? BranchKind::none : BranchKind::cond;
     case ZYDIS_CATEGORY_UNCOND_BR:
       if (insn.mnemonic == ZYDIS_MNEMONIC_XABORT) return BranchKind::none;
       return far ? BranchKind::far : relative ? BranchKind::jump : BranchKind::indirect_jump;
@@ -36,8 +41,36 @@ BranchKind kind_of(const ZydisDecodedInstruction& insn, bool relative) {
     case ZYDIS_CATEGORY_SYSRET:
     case ZYDIS_CATEGORY_INTERRUPT:
       return BranchKind::far;
+    case ZYDIS_CATEGORY_VTX: {
+      const auto m = insn.mnemonic;
+      const bool leaves = m == ZYDIS_MNEMONIC_VMCALL || m == ZYDIS_MNEMONIC_VMLAUNCH || m == ZYDIS_MNEMONIC_VMRESUME;
+      return leaves ? BranchKind::far : BranchKind::none;
+    }
     default:
       return BranchKind::none;
+  }
+}
+
+uint8_t special_of(const ZydisDecodedInstruction& insn, const ZydisDecodedOperand* ops) {
+  switch (insn.mnemonic) {
+    case ZYDIS_MNEMONIC_MOV:
+      return ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER && ops[0].reg.value == ZYDIS_REGISTER_CR3 ? kWritesCr3 : 0;
+    case ZYDIS_MNEMONIC_VMPTRLD:
+      return kLoadsVmcs;
+    case ZYDIS_MNEMONIC_PTWRITE:
+      return kPtwrites;
+    case ZYDIS_MNEMONIC_CALL:
+      return insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ? kFarCall : 0;
+    case ZYDIS_MNEMONIC_INT:
+    case ZYDIS_MNEMONIC_INT1:
+    case ZYDIS_MNEMONIC_INT3:
+    case ZYDIS_MNEMONIC_INTO:
+    case ZYDIS_MNEMONIC_SYSCALL:
+    case ZYDIS_MNEMONIC_SYSENTER:
+    case ZYDIS_MNEMONIC_VMCALL:
+      return kFarCall;
+    default:
+      return 0;
   }
 }
 
@@ -57,6 +90,7 @@ Insn decode_insn(const uint8_t* bytes, size_t size, uint64_t ip) {
   const bool relative = insn.operand_count > 0 && ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && ops[0].imm.is_relative;
   out.kind = kind_of(insn, relative);
   out.rep = is_rep_string(insn);
+  out.special = special_of(insn, ops);
   if (relative) {
     ZyanU64 target = 0;
     if (ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&insn, &ops[0], ip, &target))) out.target = target;

@@ -11,9 +11,13 @@
 
 namespace tracectl::intel_pt {
 
+// What packets other than those of branches belong to; and far calls, which come back.
+inline constexpr uint8_t kWritesCr3 = 1, kLoadsVmcs = 2, kPtwrites = 4, kFarCall = 8;
+
 struct Insn {
   uint8_t size = 0;  // bytes; 0: the bytes are no valid instruction
   decode::BranchKind kind = decode::BranchKind::none;
+  uint8_t special = 0;  // kWritesCr3, ...
   bool rep = false;     // a string instruction with a rep prefix: may be executed piecewise
   uint64_t target = 0;  // direct jump, call, conditional: where it goes when taken
 };

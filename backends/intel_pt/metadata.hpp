@@ -17,6 +17,9 @@ namespace tracectl::intel_pt {
 
 using capture::kEmulatedPmuType;
 
+// The processor that the emulated trace unit stands for (HEADER_CPUID): one without errata, for its packets have none.
+inline constexpr const char* kEmulatedCpuId = "GenuineIntel,6,183,1";
+
 // The AUX-area event: user space only, on exec'd children too.
 [[nodiscard]] capture::EventSetup leader(const IntelPtConfig&, bool start_paused, uint64_t id,
                                          uint32_t pmu_type = kEmulatedPmuType);

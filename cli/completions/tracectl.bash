@@ -2,7 +2,7 @@
 # Completion of tracectl for bash.
 
 # Options that take a value, for every verb; then the word behind one of them is not a place of its own.
-_tracectl_valued=' --pid -p -t --cgroup --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html --binary --symfs '
+_tracectl_valued=' --pid -p -t --cgroup --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html --binary --symfs --decoder '
 
 _tracectl_options() {
   case $1 in
@@ -11,10 +11,10 @@ _tracectl_options() {
     new) echo --window --trigger ;;
     check) echo --window --trigger --machine --scope --start --size --pid --tid --all-cpus --cgroup --json ;;
     run) echo --window --trigger --machine --scope --start --size --pid --tid --all-cpus --cgroup --output --quiet --fail-on-loss --snapshot-on ;;
-    info) echo --symfs --json --decode --no-decode ;;
-    report) echo --symfs --tid --window --limit --json --html ;;
-    script) echo --symfs --tid --window --last --limit --json --raw --digest ;;
-    export) echo --symfs --tid --window --to --binary --output ;;
+    info) echo --symfs --decoder --json --decode --no-decode ;;
+    report) echo --symfs --decoder --tid --window --limit --json --html ;;
+    script) echo --symfs --decoder --tid --window --last --limit --json --raw --digest ;;
+    export) echo --symfs --decoder --tid --window --to --binary --output ;;
     '') echo --version ;;
   esac
 }

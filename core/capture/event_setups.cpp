@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "core/perf/record_build.hpp"
-#include "core/perf/uapi.hpp"
 
 namespace tracectl::capture {
 namespace {
@@ -18,14 +17,19 @@ perf_event_attr common_attr(uint32_t type, uint64_t config = 0) {
 }
 
 EventSetup setup_of(const perf_event_attr& attr, std::string name, uint64_t id) {
-  EventSetup out;
-  std::memcpy(out.attr.data(), &attr, out.attr.size());
-  out.name = std::move(name);
+  EventSetup out = event_setup(attr, std::move(name));
   out.ids = {id};
   return out;
 }
 
 }  // namespace
+
+EventSetup event_setup(const perf_event_attr& attr, std::string name) {
+  EventSetup out;
+  std::memcpy(out.attr.data(), &attr, out.attr.size());
+  out.name = std::move(name);
+  return out;
+}
 
 EventSetup leader_event(const Leader& leader, std::string name, uint64_t id) {
   perf_event_attr attr = common_attr(leader.pmu_type, leader.config);

@@ -9,9 +9,13 @@
 #include <string>
 
 #include "core/capture/writer.hpp"
+#include "core/perf/uapi.hpp"
 #include "core/resolved_plan.hpp"
 
 namespace tracectl::capture {
+
+// An event as it was opened; its ids are added later.
+[[nodiscard]] EventSetup event_setup(const perf_event_attr& attr, std::string name);
 
 // The PMU type that captures of the emulated machine carry. A real machine's comes from
 // /sys/bus/event_source/devices/PMU/type; it means nothing outside one capture.

@@ -76,6 +76,8 @@ struct AuxStream {
   // CoreSight only. Its trace unit starts anew with each piece.
   std::vector<AuxPiece> pieces;  // by offset; none is empty
   bool raw = false;              // a trace unit's bytes as they are (TRBE); else in frames, perhaps of several units
+  uint64_t skipped = 0;          // bytes of fragments that were left out in front (decode/seek.hpp),
+  uint64_t begin = 0;            // and the stream position where the others begin
   uint8_t source = 0;            // only what has this trace id (decode::Decoder::sources); 0: all
 };
 

@@ -105,9 +105,8 @@ Result<> Writer::Impl::scan(Bytes a, Bytes b) {
 // In the file: the ring itself is the kernel's.
 Result<> Writer::Impl::take_cpus(uint64_t begin) {
   constexpr uint64_t kCpuFromEnd = sizeof(perf::SampleId) - offsetof(perf::SampleId, cpu);
-  constexpr int32_t kNoCpu = -1;
   for (const uint64_t end : aux_ends)
-    if (auto done = file.patch(begin + end - kCpuFromEnd, std::as_bytes(std::span(&kNoCpu, 1))); !done) return done;
+    if (auto done = file.patch(begin + end - kCpuFromEnd, std::as_bytes(std::span(&perf::kNoCpu, 1))); !done) return done;
   return {};
 }
 
@@ -211,6 +210,8 @@ Result<> Writer::set_aux_info(const AuxInfo& info) {
   const std::span<const uint64_t> words(info.priv);
   return impl_->file.patch(impl_->data_offset + impl_->setup.first_records.size() + kInfoFixed, std::as_bytes(words));
 }
+
+const AuxInfo& Writer::aux_info() const { return impl_->setup.aux_info; }
 
 Result<> Writer::round() {
   if (impl_->file.size() == impl_->round_end) return {};  // nothing new: an idle session does not grow

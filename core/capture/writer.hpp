@@ -64,6 +64,7 @@ class Writer {
   Result<> add_id(size_t event, uint64_t id);
   // AUXTRACE_INFO anew, of the same length: what it says is sometimes known only while the trace runs.
   Result<> set_aux_info(const AuxInfo& info);
+  [[nodiscard]] const AuxInfo& aux_info() const;
   Result<> round();
   // Feature sections and the AUXTRACE index. Without it the file is still readable.
   Result<> finish();

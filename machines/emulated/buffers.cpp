@@ -13,6 +13,7 @@
 #include <bit>
 #include <new>
 
+#include "backends/coresight/emulated_unit.hpp"
 #include "core/clock.hpp"
 #include "core/perf/record_build.hpp"
 
@@ -39,6 +40,7 @@ Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t t
                                             bool scatter, const AuxFormat& format) {
   ThreadBuffers b;
   b.format_ = format;
+  if (format.trace_id != 0) b.sink_.emplace(format.trace_id);
   b.fd_ = Fd(memfd_create("tracectl-aux", MFD_CLOEXEC));
   const uint64_t size = kPageSize + data_size + kStateSize + aux_size;
   if (!b.fd_ || ftruncate(b.fd_.get(), static_cast<off_t>(size)) != 0)
@@ -71,8 +73,9 @@ Result<ThreadBuffers> ThreadBuffers::create(uint32_t idx, int32_t pid, int32_t t
 }
 
 AuxFormat aux_format(const ResolvedPlan& plan) {
-  const bool arm = plan.backend == BackendKind::coresight;
-  return {plan.backend, arm ? perf::kAuxFormatCoresightRaw : 0, arm};
+  const bool arm = plan.backend == BackendKind::coresight, framed = arm && plan.coresight.formatted;
+  return {plan.backend, arm && !framed ? perf::kAuxFormatCoresightRaw : 0, arm,
+          framed ? coresight::kEmulatedTraceId : uint8_t{0}};
 }
 
 ThreadBuffers::ThreadBuffers(ThreadBuffers&& o) noexcept
@@ -83,11 +86,22 @@ ThreadBuffers::ThreadBuffers(ThreadBuffers&& o) noexcept
       aux_size_(o.aux_size_),
       idx_(o.idx_),
       pid_(o.pid_),
-      tid_(o.tid_) {}
+      tid_(o.tid_),
+      begin_(o.begin_),
+      sink_(std::move(o.sink_)) {}
 
 ThreadBuffers::~ThreadBuffers() {
   if (map_ != nullptr) munmap(map_, kPageSize + data_size_ + kStateSize + aux_size_);
 }
+
+void ThreadBuffers::begin_at(uint64_t position, uint64_t framed) {
+  if (sink_) sink_->begin_at(framed);
+  auto* page = static_cast<perf_event_mmap_page*>(map_);
+  ThreadState& s = state();
+  begin_ = s.ring().pos = s.published = s.last_sync = page->aux_head = page->aux_tail = position;
+}
+
+uint64_t ThreadBuffers::traced() const { return state().ring().pos - begin_; }
 
 ThreadState& ThreadBuffers::state() const {
   return *reinterpret_cast<ThreadState*>(static_cast<char*>(map_) + kPageSize + data_size_);
@@ -135,8 +149,13 @@ Pending flushed(Writer w, void (*flush)(Writer&)) {
   return out;
 }
 
+static void end_of_etm(coresight::EtmWriter& w) {
+  coresight::flush_atoms(w);
+  coresight::put_discard(w);
+}
+
 static Pending pending_of(const ThreadState& s, BackendKind backend) {
-  return backend == BackendKind::coresight ? flushed(s.etm, coresight::flush_atoms) : flushed(s.pt, intel_pt::flush_tnt);
+  return backend == BackendKind::coresight ? flushed(s.etm, end_of_etm) : flushed(s.pt, intel_pt::flush_tnt);
 }
 
 ThreadBuffers::Tail ThreadBuffers::tail() const {
@@ -169,14 +188,37 @@ perf::SampleId ThreadBuffers::sample_id() const {
   return sid;
 }
 
-Result<> ThreadBuffers::write_tail(capture::Writer& writer, const Tail& tail, perf::SampleId& sid) const {
-  if (tail.bytes.empty()) return {};
+Result<> ThreadBuffers::write_framed(capture::Writer& writer, uint64_t begin, std::span<const std::byte> trace,
+                                     uint64_t& taken) {
+  const auto frames = sink_->take(begin, trace);
+  taken = frames.taken;
+  return frames.bytes.empty() ? Result<>{} : writer.aux(idx_, tid_, -1, frames.begin, frames.bytes);
+}
+
+Result<uint64_t> ThreadBuffers::bounce(capture::Writer& writer, const perf::DataRing::Chunk& records,
+                                       const perf::AuxBuffer::Chunk& trace) {
+  if (auto r = writer.records(sink_->place(records)); !r) return tl::unexpected<Error>(r.error());
+  std::vector<std::byte> whole(trace.a.begin(), trace.a.end());
+  whole.insert(whole.end(), trace.b.begin(), trace.b.end());
+  uint64_t taken = 0;
+  if (auto r = write_framed(writer, trace.offset, whole, taken); !r) return tl::unexpected<Error>(r.error());
+  return taken;
+}
+
+Result<> ThreadBuffers::write_tail(capture::Writer& writer, const Tail& tail, perf::SampleId& sid) {
+  auto trace = bytes_of(tail.bytes.data(), tail.bytes.size());
+  uint64_t begin = tail.begin, told = 0;  // a thread may have died between an AUX record and its trace
+  if (sink_)
+    if (auto r = write_framed(writer, begin, trace, told); !r) return r;
+  trace = trace.subspan(told);
+  begin += told;
+  if (trace.empty()) return {};
   char record[96];
   sid.id = kLeaderId;
   if (format_.no_cpu) sid.cpu = perf::kNoCpu;
-  const size_t n = perf::build_aux(record, sizeof record, sid, tail.begin, tail.bytes.size(), format_.flags);
-  if (auto r = writer.records(bytes_of(record, n)); !r) return r;
-  return writer.aux(idx_, tid_, -1, tail.begin, bytes_of(tail.bytes.data(), tail.bytes.size()));
+  const auto aux = bytes_of(record, perf::build_aux(record, sizeof record, sid, begin, trace.size(), format_.flags));
+  if (auto r = writer.records(sink_ ? std::span<const std::byte>(sink_->place({aux, {}})) : aux); !r) return r;
+  return sink_ ? write_framed(writer, begin, trace, told) : writer.aux(idx_, tid_, -1, begin, trace);
 }
 
 Result<> ThreadBuffers::keep_now(capture::Writer& writer) {
@@ -187,7 +229,7 @@ Result<> ThreadBuffers::keep_now(capture::Writer& writer) {
   return write_tail(writer, last, sid);
 }
 
-Result<> ThreadBuffers::complete(capture::Writer& writer, bool keep) const {
+Result<> ThreadBuffers::complete(capture::Writer& writer, bool keep) {
   auto sid = sample_id();
   if (keep)
     if (auto r = write_tail(writer, tail(), sid); !r) return r;

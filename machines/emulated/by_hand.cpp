@@ -38,7 +38,7 @@ void Server::tell(SessionStatus& out) const {
     const TraceState state = s.paused != 0 ? TraceState::paused : in_window(s) ? TraceState::window : TraceState::running;
     const bool ended = s.done.load() != 0;
     out.threads_ended += ended ? 1 : 0;
-    if (!ended) out.threads.push_back({t->pid(), t->tid(), -1, state, s.ring().pos, s.windows});
+    if (!ended) out.threads.push_back({t->pid(), t->tid(), -1, state, t->traced(), s.windows});
     out.windows += s.windows;
     out.snapshots += s.snapshots;
     out.loss[LossKind::overflow] += s.overflows;

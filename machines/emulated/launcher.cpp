@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/elf_machine.hpp"
+#include "core/loaded_files.hpp"
 #include "machines/child_signals.hpp"
 #include "machines/emulated/by_hand.hpp"
 #include "machines/emulated/program_file.hpp"
@@ -135,9 +136,25 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const Reso
   return out;
 }
 
+// QEMU would say no more than the loader's name.
+bool loader_is_there(const Command& c, BackendKind backend, const HostFacts& host, CannotStart& out) {
+  const std::string loader = loader_of(c.file);
+  if (loader.empty() || access((sysroot_for(backend, host) + loader).c_str(), R_OK) == 0 ||
+      access(loader.c_str(), R_OK) == 0)
+    return true;
+  const bool arm = backend == BackendKind::coresight;
+  out = {static_cast<int>(ErrorKind::unsupported),
+         fmt::format("'{}' needs the dynamic linker {}, which is not on this computer", c.file, loader),
+         arm ? "sudo apt-get install libc6-arm64-cross, or QEMU_LD_PREFIX=DIRECTORY with an AArch64 system's /lib and "
+               "/usr/lib, "
+               "or link the program with -static"
+             : "install the C library that the program was built for"};
+  return false;
+}
+
 }  // namespace
 
-bool can_start(const std::vector<std::string>& command, BackendKind backend, CannotStart& out) {
+bool can_start(const std::vector<std::string>& command, BackendKind backend, const HostFacts& host, CannotStart& out) {
   if (command.empty()) {
     out = {static_cast<int>(ErrorKind::usage), "no command to run", "put it behind --: tracectl run plan.toml -- ./app"};
     return false;
@@ -164,7 +181,7 @@ bool can_start(const std::vector<std::string>& command, BackendKind backend, Can
            "trace an x86-64 or AArch64 program; `tracectl doctor` lists what this machine can do"};
     return false;
   }
-  return true;
+  return loader_is_there(c, backend, host, out);
 }
 
 Result<Outcome> run_emulated(const ResolvedPlan& plan, const HostFacts& host, const ModuleFinder& modules,

@@ -29,6 +29,6 @@ struct CannotStart {
   int status = 0;  // 126: found, not executable; 127: not found; 3: not on this machine
   std::string why, hint;
 };
-bool can_start(const std::vector<std::string>& command, BackendKind backend, CannotStart& out);
+bool can_start(const std::vector<std::string>& command, BackendKind backend, const HostFacts& host, CannotStart& out);
 
 }  // namespace tracectl::emulated

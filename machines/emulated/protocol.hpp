@@ -29,7 +29,7 @@
 
 namespace tracectl::emulated {
 
-inline constexpr uint32_t kProtocolVersion = 5;
+inline constexpr uint32_t kProtocolVersion = 6;
 inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint32_t kMaxPath = 4096;
 
@@ -108,6 +108,8 @@ struct HelloReply {
   uint32_t on_full;       // OnFull
   uint32_t idle_blocks;   // blocks of a pause after which they are let alone; 0: never
   uint32_t fixed_idle;    // tests: and that number stays
+  uint32_t flush;         // a pause hands over what there is (sinks that the driver copies from)
+  uint32_t wraps;         // and trace is written over until then, as in a ring
   uint64_t sync_bytes;    // distance of PSBs, A-syncs
   uint64_t aux_flags;     // of PERF_RECORD_AUX: its format
   uint64_t wakeup;        // aux_watermark, bytes

@@ -137,7 +137,8 @@ void Server::answer(int fd, int32_t peer) {
   else if (h.version == kProtocolVersion && h.what == Request::code && take(message, n, code_request))
     reply = code(&memory);
   if (!reply.empty()) send_reply(fd, reply, memory);
-  if (h.what == Request::thread && memory >= 0 && !threads_.empty()) threads_.rbegin()->second->forget_memory();
+  for (const auto& [idx, t] : threads_)
+    if (memory >= 0 && t->memory() == memory) t->forget_memory();
 }
 
 std::string Server::hello(const HelloRequest& request, int32_t peer, int* memory) {
@@ -148,29 +149,46 @@ std::string Server::hello(const HelloRequest& request, int32_t peer, int* memory
   return hello_reply(plan_, host_, options_.test_idle);
 }
 
+uint64_t Server::aux_size_wanted() const {
+  const uint64_t sink = plan_.coresight.sink_size;
+  return sink != 0 ? std::min(plan_.buffer.aux_size, sink) : plan_.buffer.aux_size;
+}
+
 // A thread whose buffer is small waits more often, and loses nothing.
 uint64_t Server::aux_size_for_next() const {
   uint64_t used = 0;
   for (const auto& [idx, t] : threads_) used += t->aux_size();
-  return next_aux_size(plan_.buffer, used);
+  return std::min(next_aux_size(plan_.buffer, used), aux_size_wanted());
+}
+
+// A program in another's place goes on with its thread's stream: perf tells CoreSight's trace apart by thread and position.
+Server::Place Server::place_of(int32_t pid, int32_t tid) {
+  const auto ended = ends_.find({pid, tid});
+  return plan_.backend == BackendKind::coresight && ended != ends_.end() ? ended->second : Place{next_idx_++, 0, 0};
 }
 
 std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memory) {
   reap_done();
   follow_process(request.h.pid, peer);
   const uint64_t aux_size = aux_size_for_next();
-  ThreadReply reply{next_idx_, 0, plan_.buffer.data_size, aux_size};
-  auto made = ThreadBuffers::create(next_idx_, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size,
+  const Place place = place_of(request.h.pid, request.h.tid);
+  ThreadReply reply{place.idx, 0, plan_.buffer.data_size, aux_size};
+  auto made = ThreadBuffers::create(place.idx, request.h.pid, request.h.tid, plan_.buffer.data_size, aux_size,
                                     plan_.buffer.pages == BufferPages::scatter, aux_format(plan_));
   if (!made) reply.refused = 1;
   if (made) {
-    if (aux_size < plan_.buffer.aux_size) ++smaller_buffers_;
+    if (aux_size < aux_size_wanted()) ++smaller_buffers_;
     auto buffers = std::make_unique<ThreadBuffers>(std::move(*made));
+    buffers->begin_at(place.begin, place.framed);
     Channel channel = buffers->channel();
     channel.space_given = [b = buffers.get()] { b->wake(); };
+    if (plan_.coresight.formatted)
+      channel.bounce = [this, b = buffers.get()](const auto& records, const auto& trace) {
+        return b->bounce(writer_, records, trace);
+      };
     session_.add(std::move(channel));
     *memory = buffers->memory();
-    threads_.emplace(next_idx_++, std::move(buffers));
+    threads_.emplace(place.idx, std::move(buffers));
   }
   return {reinterpret_cast<const char*>(&reply), sizeof reply};
 }
@@ -219,12 +237,13 @@ void Server::finish_thread(uint32_t idx, bool crashed) {
   session_.remove(idx);
   const ThreadState& s = t.state();
   const bool said = s.done.load() != 0;
-  ThreadFacts facts{t.pid(), t.tid(), idx, s.ring().pos, s.windows, in_window(s), s.overflows, s.snapshots, !said};
+  ThreadFacts facts{t.pid(), t.tid(), idx, t.traced(), s.windows, in_window(s), s.overflows, s.snapshots, !said};
   if (s.group_exit.load() != 0) exited_.insert(t.pid());
   const auto& buffer = plan_.buffer;
   const bool keep =
       buffer.mode == BufferMode::full || buffer.keep_end || (buffer.keep_crash && crashed) || s.snapshot_asked.load() != 0;
   if (!said) (void)t.complete(writer_, keep);  // a writer that fails says so again at the next drain
+  ends_[{t.pid(), t.tid()}] = {idx, t.end(), t.framed_end()};
   facts.snapshots += !said && keep && buffer.mode == BufferMode::ring ? 1 : 0;
   finished_.push_back(facts);
   threads_.erase(it);

@@ -63,7 +63,14 @@ class Server {
   void follow_process(int32_t pid, int32_t peer);
   void finish_process(int32_t pid);
   void finish_thread(uint32_t idx, bool crashed);
+  [[nodiscard]] uint64_t aux_size_wanted() const;  // were there room for all
   [[nodiscard]] uint64_t aux_size_for_next() const;
+  // Where the trace of a thread begins: an idx, stream positions of the unit's bytes and of frames.
+  struct Place {
+    uint32_t idx = 0;
+    uint64_t begin = 0, framed = 0;
+  };
+  Place place_of(int32_t pid, int32_t tid);
   [[nodiscard]] bool trusted(int fd, int32_t& peer_pid) const;
 
   const ResolvedPlan& plan_;
@@ -84,6 +91,7 @@ class Server {
   std::map<uint32_t, std::unique_ptr<ThreadBuffers>> threads_;
   std::map<int32_t, Fd> processes_;  // pid → pidfd
   std::vector<ThreadFacts> finished_;
+  std::map<std::pair<int32_t, int32_t>, Place> ends_;  // pid, tid → the end of its stream
 };
 
 }  // namespace tracectl::emulated

@@ -53,6 +53,8 @@ void set_unit(HelloReply& reply, const ResolvedPlan& plan) {
   reply.context_id = arm && plan.coresight.contextid ? 1 : 0;
   reply.restarts = arm ? 1 : 0;
   reply.aux_flags = aux_format(plan).flags;
+  reply.flush = plan.coresight.formatted ? 1 : 0;
+  reply.wraps = plan.coresight.wraps ? 1 : 0;
   reply.sync_bytes = arm ? kAsyncBytes : 1ull << (plan.intel_pt.psb_period + 11);
 }
 
@@ -91,12 +93,14 @@ std::string hello_reply(const ResolvedPlan& plan, const HostFacts& host, std::op
   reply.start_paused = plan.start_paused ? 1 : 0;
   reply.follow = plan.follow ? 1 : 0;
   set_unit(reply, plan);
-  reply.ring = plan.buffer.mode == BufferMode::ring ? 1 : 0;
-  reply.keep_end = plan.buffer.keep_end ? 1 : 0;
+  reply.ring = plan.buffer.mode == BufferMode::ring || plan.coresight.wraps ? 1 : 0;
+  reply.keep_end = plan.buffer.keep_end || plan.coresight.wraps ? 1 : 0;
   reply.on_full = static_cast<uint32_t>(plan.buffer.on_full);
   reply.fixed_idle = test_idle ? 1 : 0;
   reply.idle_blocks = test_idle.value_or(can_translate_again(qemu_for(plan.backend, host)) ? kIdleBlocks : 0);
-  reply.wakeup = plan.buffer.wakeup;
+  // A sink's memory is taken before it is full, as if the thread had been switched out.
+  reply.wakeup =
+      plan.coresight.sink_size == 0 ? plan.buffer.wakeup : std::min(plan.buffer.wakeup, plan.coresight.sink_size / 2);
   reply.window_limit = plan.limits.windows.value_or(~0ull);
   copy_path(reply.qemu, qemu_for(plan.backend, host).path);
   copy_path(reply.plugin, host.plugin_path);

@@ -13,6 +13,7 @@
 #include <span>
 #include <sstream>
 
+#include "core/clock.hpp"
 #include "core/perf/kernel.hpp"
 #include "core/perf/uapi.hpp"
 
@@ -105,8 +106,7 @@ uint64_t trace_clock() {
 
 uint64_t record_clock(uint64_t page_size) {
   const auto time = time_conversion(page_size);
-  const uint64_t now = trace_clock(), rest = now & ((uint64_t{1} << time.shift) - 1);
-  return time.mult == 0 ? 0 : time.zero + (now >> time.shift) * time.mult + (rest * time.mult >> time.shift);
+  return time.mult == 0 ? 0 : ClockRate{time.shift, time.mult, time.zero}.ns_of(trace_clock());
 }
 
 }  // namespace tracectl::kernel

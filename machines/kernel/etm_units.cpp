@@ -107,6 +107,7 @@ Result<coresight::TraceInfo> etm_units(const ResolvedPlan& plan, const HostFacts
     return fail_unsupported(fmt::format("no cpu has a trace unit ({} has no cpuN)", pmu.string()),
                             "modprobe coresight-etm4x; dmesg | grep -i coresight says what failed");
   coresight::TraceInfo out;
+  out.version = plan.coresight.metadata;
   const auto facts = host.pmus.find("cs_etm");
   out.pmu_type = facts == host.pmus.end() ? 0 : facts->second.type;
   out.snapshot = plan.buffer.mode == BufferMode::ring;

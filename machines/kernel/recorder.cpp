@@ -3,14 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
 #include "core/capture/event_setups.hpp"
 #include "machines/kernel/clock.hpp"
 #include "machines/kernel/cpu_recorder.hpp"
-#include "machines/kernel/etm_units.hpp"
 #include "machines/kernel/exact_recorder.hpp"
 #include "machines/kernel/trace_unit.hpp"
 
@@ -18,13 +16,6 @@ namespace tracectl::kernel {
 namespace {
 
 constexpr uint64_t kRoomForIds = 64;
-
-capture::EventSetup setup_of(const perf_event_attr& attr, const std::string& name) {
-  capture::EventSetup out;
-  std::memcpy(out.attr.data(), &attr, out.attr.size());
-  out.name = name;
-  return out;
-}
 
 // What the language has and this machine does not do yet: refused, never left out in silence.
 Result<> check_supported(const ResolvedPlan& plan) {
@@ -57,22 +48,15 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
   const bool by_cpu = plan.threads == ThreadMode::per_cpu;
   Placing placing = by_cpu ? cpu_placing(plan) : Placing{};
   placing.on_exec = plan.target.kind == TargetKind::command;
-  setup.events.push_back(
-      setup_of(leader_attr(plan, shared->pmu_type, placing), fmt::format("{}//{}", unit_of(plan.backend).pmu, scope)));
-  setup.events.push_back(setup_of(sideband_attr(plan, placing), fmt::format("dummy:{}", scope)));
-  // Stored as perf prints them without tracing data: see intel_pt::trigger.
+  const TraceUnit& unit = unit_of(plan.backend);
+  setup.events = {capture::event_setup(leader_attr(plan, shared->pmu_type, placing), fmt::format("{}//{}", unit.pmu, scope)),
+                  capture::event_setup(sideband_attr(plan, placing), fmt::format("dummy:{}", scope))};
+  // Stored as perf prints them without tracing data: see capture::trigger_event.
   for (const auto& t : plan.triggers) {
     setup.events.push_back(capture::trigger_event(t.name, t.action, 0));
     setup.events.back().ids.clear();
   }
-  auto info = unit_of(plan.backend).aux_info(plan, host);
-  if (!info) return tl::unexpected<Error>(info.error());
-  setup.aux_info = std::move(*info);
-  if (plan.backend == BackendKind::coresight) {
-    setup.first_records = time_conv_record(host.page_size);
-    const auto units = etm_units(plan, host);
-    setup.aux_without_cpu = !by_cpu && units && all_alike(*units);
-  }
+  if (auto r = unit.describe(plan, host, setup); !r) return tl::unexpected<Error>(r.error());
   setup.trace_clock = trace_clock;
   setup.command_line = plan.command;
   setup.room_for_ids = kRoomForIds;

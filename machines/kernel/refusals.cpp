@@ -150,7 +150,23 @@ Error member(const Refusal& r, const ResolvedPlan& plan, const HostFacts& host, 
   }
 }
 
+// cs_etm makes its path from cpu to sink when the AUX buffer is mapped; whatever is wrong with that, the kernel says what it
+// says for memory or a bad size. Source: etm_setup_aux in coresight-etm-perf.c, rb_alloc_aux in kernel/events/ring_buffer.c.
+Error no_path(const Refusal& r, const ResolvedPlan& plan, const std::string& text) {
+  const std::string sink = plan.coresight.sink == "auto" ? "a sink" : fmt::format("the sink {}", plan.coresight.sink);
+  return {
+      ErrorKind::unsupported, fmt::format("{}: cs_etm cannot trace this ({})", text, std::strerror(r.error)),
+      fmt::format("dmesg may say which: {}no path leads from a cpu to {}, or it is in use or broken; or memory is short: "
+                  "a smaller size in [buffer]",
+                  plan.start_paused ? "the trace unit's driver cannot pause (\"AUX pause is not supported\"; ETMv4 and ETE "
+                                      "can since Linux 6.16), or "
+                                    : "",
+                  sink)};
+}
+
 Error mapping(const Refusal& r, const ResolvedPlan& plan, const HostFacts& host, const std::string& text) {
+  if (r.step == Step::map_aux && plan.backend == BackendKind::coresight && (r.error == EINVAL || r.error == ENOMEM))
+    return no_path(r, plan, text);
   switch (r.error) {
     case EPERM:
       return {ErrorKind::unsupported, text + ": more than this user may lock in memory",

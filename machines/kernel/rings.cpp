@@ -113,6 +113,7 @@ void Rings::look_at(Ring& ring, const perf_event_header& header) {
   }
   const auto mapping = perf::parse_mmap(header.type, header.misc, ring.record);
   if (mapping && mapping->name == kUprobePage) fail(uprobe_page_.mapped(*mapping, fields));
+  if (mapping && mapping->name == kVdso && has_own_vdso(mapping->address)) fail(vdso_.mapped(*mapping, fields));
 }
 
 void Rings::look(Ring& ring, std::span<const std::byte> a, std::span<const std::byte> b) {

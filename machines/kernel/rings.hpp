@@ -19,6 +19,7 @@
 #include "core/run_outcome.hpp"
 #include "core/session.hpp"
 #include "machines/kernel/group.hpp"
+#include "machines/kernel/page_file.hpp"
 #include "machines/kernel/ring_area.hpp"
 #include "machines/kernel/trace_ids.hpp"
 #include "machines/kernel/uprobe_page.hpp"
@@ -108,8 +109,9 @@ class Rings {
   RingEvents events_;
   std::map<uint64_t, size_t> by_id_;   // event by id
   std::map<uint32_t, uint64_t> hits_;  // by trigger
-  UprobePage uprobe_page_{writer_, shared_.plan.backend};
-  TraceIds trace_ids_{shared_, writer_};
+  PageFile uprobe_page_{writer_, "uprobe-page", [this](uint64_t size) { return uprobe_page(size, shared_.plan.backend); }};
+  PageFile vdso_{writer_, "vdso", own_vdso};
+  TraceIds trace_ids_{writer_};
   Result<> failed_;
   uint32_t next_idx_ = 0;
   uint64_t missed_ = 0;  // snapshots that found nothing, or came too late for one of their own

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "core/perf/record_build.hpp"
+#include "machines/kernel/page_file.hpp"
 #include "machines/kernel/places.hpp"
 
 namespace tracectl::kernel {
@@ -77,6 +78,14 @@ class Writing {
   alignas(8) std::array<char, PATH_MAX + 256> record_{};
 };
 
+Result<> name_vdso(CodeMapping& m, PageFile& vdso) {
+  if (m.path != kVdso || !has_own_vdso(m.address)) return {};
+  auto path = vdso.path(m.size);
+  if (!path) return tl::unexpected<Error>(path.error());
+  if (!path->empty()) m.path = std::move(*path), m.file_offset = 0;
+  return {};
+}
+
 }  // namespace
 
 std::vector<int32_t> processes() { return numbers_in("/proc"); }
@@ -107,10 +116,12 @@ std::string right_not_given(int32_t pid) {
 Result<> write_running(capture::Writer& writer, uint64_t sideband_id, const std::vector<int32_t>& pids,
                        const ModuleFinder* modules, uint64_t time) {
   Writing out(writer, sideband_id, time);
+  PageFile vdso(writer, "vdso", own_vdso);
   for (const int32_t pid : pids) {
     for (const int32_t tid : threads_of(pid))
       if (auto r = out.thread(pid, tid); !r) return r;
-    for (const CodeMapping& m : all_code_mappings_of(pid)) {
+    for (CodeMapping m : all_code_mappings_of(pid)) {
+      if (auto r = name_vdso(m, vdso); !r) return r;
       const bool ask = modules != nullptr && m.path.starts_with('/');
       if (auto r = out.mapping(pid, m, ask ? (*modules)(m.path).build_id : ""); !r) return r;
     }

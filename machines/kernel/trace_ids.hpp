@@ -15,11 +15,9 @@
 
 namespace tracectl::kernel {
 
-struct GroupPlan;
-
 class TraceIds {
  public:
-  TraceIds(const GroupPlan& shared, capture::Writer& writer);
+  explicit TraceIds(capture::Writer& writer);
   // What an AUX_OUTPUT_HW_ID record says of this cpu.
   Result<> seen(int cpu, uint64_t hw_id);
 

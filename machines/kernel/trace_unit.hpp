@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/capture/reader.hpp"
+#include "core/capture/writer.hpp"
 #include "core/host.hpp"
 #include "core/resolved_plan.hpp"
 #include "core/result.hpp"
@@ -17,8 +17,9 @@ namespace tracectl::kernel {
 struct TraceUnit {
   const char* pmu;  // its name in sysfs
   uint64_t (*config)(const ResolvedPlan&);
-  // AUXTRACE_INFO of a capture. Errors: what sysfs lacks, with its path.
-  Result<capture::AuxInfo> (*aux_info)(const ResolvedPlan&, const HostFacts&);
+  // What a capture says of the unit in its head: AUXTRACE_INFO, and what readers need beside it. Errors: what sysfs
+  // lacks, with its path.
+  Result<> (*describe)(const ResolvedPlan&, const HostFacts&, capture::WriterSetup&);
   // In ring mode AUX head counts all bytes ever written; else it is a place in the buffer.
   bool head_counts;
 };

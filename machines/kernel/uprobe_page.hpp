@@ -14,8 +14,6 @@
 #include <cstdint>
 #include <string>
 
-#include "core/capture/writer.hpp"
-#include "core/perf/records.hpp"
 #include "core/resolved_plan.hpp"
 
 namespace tracectl::kernel {
@@ -23,18 +21,5 @@ namespace tracectl::kernel {
 inline constexpr const char* kUprobePage = "[uprobes]";  // as MMAP2 names it
 
 [[nodiscard]] std::string uprobe_page(uint64_t size, BackendKind backend);
-
-// Writes the page beside the capture (once), and says behind the kernel's own record that it lies
-// where `mapping` says. `fields`: that record's sample_id.
-class UprobePage {
- public:
-  UprobePage(capture::Writer& writer, BackendKind backend) : writer_(writer), backend_(backend) {}
-  Result<> mapped(const perf::MmapRecord& mapping, const perf::SampleFields& fields);
-
- private:
-  capture::Writer& writer_;
-  BackendKind backend_;
-  std::string path_;  // empty until it is written
-};
 
 }  // namespace tracectl::kernel

@@ -87,6 +87,16 @@ TEST_CASE("a QEMU before 7.2 has no AVX at all") {
   CHECK_THAT(about(diagnose(f), "emulation").text, Catch::Contains("AVX2"));
 }
 
+TEST_CASE("a missing sysroot for AArch64 programs is named, and what puts it there") {
+  auto f = host("none");
+  CHECK(about(diagnose(f), "sysroot").mark == Mark::warn);
+  CHECK_THAT(about(diagnose(f), "sysroot").mend, Catch::Contains("libc6-arm64-cross"));
+  f.aarch64_sysroot = "/";
+  CHECK(about(diagnose(f), "sysroot").mark == Mark::ok);
+  f.aarch64_sysroot = "/usr/aarch64-linux-gnu";
+  CHECK_THAT(about(diagnose(f), "sysroot").text, Catch::Contains("hang"));
+}
+
 TEST_CASE("a QEMU without plugins cannot trace") {
   auto f = with_qemu(host("none"));
   f.qemu_x86_64.plugin_api = 0;

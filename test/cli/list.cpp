@@ -27,15 +27,32 @@ TEST_CASE("a pattern with a star matches the whole name, one without matches any
 }
 
 TEST_CASE("tracepoints say which machine has them") {
-  const auto l = list_tracepoints(host("pt_desktop"), "");
+  const auto l = list_tracepoints(host("pt_desktop"), BackendKind::intel_pt, "");
   CHECK_THAT(detail_of(l, "syscalls:sys_enter_openat"), Catch::StartsWith("kernel, emulated"));
   CHECK_THAT(detail_of(l, "syscalls:sys_enter_read"), Catch::StartsWith("emulated"));
   CHECK(detail_of(l, "sched:sched_switch") == "kernel");
   CHECK(l.notes.empty());
 }
 
+TEST_CASE("an AArch64 program has its own numbers, and no events of another processor's kernel") {
+  const auto l = list_tracepoints(host("pt_desktop"), BackendKind::coresight, "");
+  CHECK(detail_of(l, "syscalls:sys_enter_openat") == "emulated; nr 56; dfd, filename, flags, mode");
+  CHECK(detail_of(l, "syscalls:sys_enter_open") == "absent");
+  CHECK(detail_of(l, "sched:sched_switch") == "absent");
+  CHECK(native_backend(host("trbe_server")) == BackendKind::coresight);
+}
+
+TEST_CASE("a backend that QEMU plays is said to be emulated") {
+  HostFacts f = host("none");
+  CHECK_THAT(detail_of(list_backends(f, ""), "coresight"), Catch::EndsWith("emulated: no"));
+  f.qemu_aarch64 = {"/usr/bin/qemu-aarch64", "7.2.22", 7, 2, 1};
+  f.plugin_path = "/opt/tracectl-qemu-plugin.so";
+  CHECK_THAT(detail_of(list_backends(f, ""), "coresight"), Catch::EndsWith("emulated: yes"));
+  CHECK_THAT(detail_of(list_backends(f, ""), "intel_pt"), Catch::EndsWith("emulated: no"));
+}
+
 TEST_CASE("without tracefs the built-in table is listed and that is said") {
-  const auto l = list_tracepoints(host("none"), "syscalls:sys_exit_*");
+  const auto l = list_tracepoints(host("none"), BackendKind::intel_pt, "syscalls:sys_exit_*");
   CHECK(l.rows.size() > 300);
   CHECK(detail_of(l, "sched:sched_switch") == "absent");
   REQUIRE(l.notes.size() == 1);
@@ -48,7 +65,10 @@ TEST_CASE("sinks come from the CoreSight PMU, and their absence is said") {
   CHECK(detail_of(list_sinks(host("trbe_server"), ""), "trbe2") ==
         "TRBE; cpus cpu 2; writes in place; framing raw; size the AUX buffer itself; align 64; id 0x1b1bd95e");
   CHECK(list_sinks(host("etr_board"), "*etr*").rows.size() == 1);
-  CHECK(list_sinks(host("none"), "").notes.size() == 1);
+  const auto none = list_sinks(host("none"), "");
+  REQUIRE(none.notes.size() == 2);
+  CHECK_THAT(none.notes[0], Catch::Contains("emulated") && Catch::Contains("tmc_etr0"));
+  CHECK_THAT(none.notes[1], Catch::Contains("no CoreSight sinks on this machine"));
 }
 
 TEST_CASE("the symbols of a program include those of its libraries") {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Snapshots of real boards and of Arm's models: the numbers of instructions and of places without memory are those of
-OpenCSD's own lister, and so is every range that a snapshot's lister prints, address by address.
+OpenCSD's own lister, and so is every range that a snapshot's lister prints, address by address. The flow decoder gives
+what the reference decoder gives.
 
 usage: snapshots.py --tracectl PROGRAM --shared DIR       exit 77: the snapshots are not there
 """
@@ -96,6 +97,18 @@ def addresses(tracectl, path):
     print(f"ok   {path.name}: {len(got)} addresses as the lister has them")
 
 
+def both_decoders(tracectl, path, *, left=None):
+    """Each item by the flow decoder as by the reference; `left`: the pieces that it may leave to OpenCSD."""
+    compare = pathlib.Path(tracectl).parent / "flow_compare"
+    if not compare.is_file():
+        print("skip both decoders: no flow_compare beside tracectl")
+        return
+    items, _, _, by_opencsd = map(int, run(compare, path, good=(0,)).split())
+    if left is not None:
+        same(f"{path.parent.name}/{path.name} left to OpenCSD", by_opencsd, left)
+    print(f"ok   {path.parent.name}/{path.name}: {items} items by both decoders, {by_opencsd} times OpenCSD's")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tracectl", required=True)
@@ -108,12 +121,15 @@ def main():
     counts(args.tracectl, root / "opencsd")
     for name in ("ete_spec_1", "ete_spec_2", "ete_spec_3", "ts_marker", "a57_single_step", "test-file-mem-offsets"):
         addresses(args.tracectl, root / "opencsd" / "snapshots" / name)
+    for path in sorted((root / "opencsd" / "snapshots").iterdir()):
+        both_decoders(args.tracectl, path)
     for program, instructions in RICSECLAB.items():
         for trace in sorted((root / "ricseclab" / program).glob("trace*")):
             got = info(args.tracectl, trace)
             same(f"{program}/{trace.name} instructions", got["instructions"], instructions)
             same(f"{program}/{trace.name} errors", got["decode_errors"], 0)
             addresses(args.tracectl, trace)
+            both_decoders(args.tracectl, trace, left=0)
     return 0
 
 

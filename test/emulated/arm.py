@@ -1,71 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""AArch64 programs on the emulated machine: the decoded ETE trace against QEMU's own log, by the rules of oracle.py.
-
-The programs are built here, statically, with Debian's cross compiler. perf (with OpenCSD) reads the same captures."""
+"""AArch64 programs on the emulated machine, what is not in the suites that know `--arm`: one plan on both processors, and
+what perf (with OpenCSD) and OpenCSD's own tool read in the captures."""
 import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 
 import autofdo
-from common import SKIP, equal, main, need
-from oracle import FLOW, block, threads_equal
+from common import SOURCES, equal, main, need
+from oracle import block, threads_equal
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
-SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
-
-
-def build(bench, name, compiler="gcc", source=None):
-    program = bench.path(name)
-    done = subprocess.run([f"aarch64-linux-gnu-{compiler}", "-O1", "-g", "-static", "-o", program,
-                           os.path.join(SOURCES, source or f"{name}.c"), "-lpthread"],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    need(done.returncode == 0, f"building {name}:", done.stdout.decode(errors="replace")[-1000:])
-    return program
-
-
-# ---- instructions ----
-
-
-def flow(bench):
-    return block(bench, [build(bench, "flow"), *FLOW])
-
-
-def exceptions(bench):
-    return block(bench, [build(bench, "throws", "g++", "throws.cpp")])
-
-
-def raised(bench):
-    return block(bench, [build(bench, "signals"), "raise", "nested", "longjump"])
-
-
-def faults(bench):
-    return block(bench, [build(bench, "signals"), "segv"], begun=10)
-
-
-def timer_in_blocks(bench):
-    """A timer strikes anywhere, so no second run is alike: against the plugin's log."""
-    capture = bench.trace([build(bench, "signals"), "alarm"])
-    bench.clean_info(capture)
-    equal("decoded digests", bench.digests(capture), bench.plugin_digests())
-
-
-def threads(bench):
-    return threads_equal(bench, [build(bench, "threads")], 5)
-
-
-# ---- windows ----
-
-
-def function_windows(bench):
-    capture = bench.trace([build(bench, "windows"), "calls", "30"], ["--window", "function=windows:leaf"])
-    equal("windows", bench.clean_info(capture)["windows"], 30)
-    leaf, size = bench.symbols(bench.path("windows"))["leaf"]
-    for sequence in bench.instructions(capture).values():
-        equal("windows that begin at the entry", sequence.count(leaf), 30)
-        need(all(leaf <= a < leaf + size for a in sequence), "an instruction outside of the window")
 
 
 def both_processors(bench):
@@ -86,6 +31,79 @@ def both_processors(bench):
     equal("windows", seen["qemu-aarch64"], [("work", 20)])
 
 
+# ---- programs as Debian has them ----
+
+
+def debian(bench):
+    """Where they are; QEMU and tracectl find their libraries there. None where they cannot be fetched."""
+    place = os.path.join(bench.programs, "debian-arm64")
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "arm_programs.sh")
+    if bench.run(["sh", script, place]).returncode != 0:
+        return None
+    bench.env["QEMU_LD_PREFIX"] = place
+    return place
+
+
+NOT_FETCHED = "skipped: Debian's packages for arm64 could not be fetched"
+
+
+def xz(bench):
+    """Against QEMU's log; and more than a log can hold, against the plugin's own digest."""
+    place = debian(bench)
+    if place is None:
+        return NOT_FETCHED
+    with open(bench.tracectl, "rb") as file:
+        data = file.read(30000)
+    command = [os.path.join(place, "usr/bin/xz"), "-0", "-T1", "-c"]
+    words = block(bench, command, stdin=data[:3000], sequence=False)
+    with open(os.path.join(bench.path("capture"), "data"), "rb") as file:
+        interpreter = os.path.realpath(place + "/lib/ld-linux-aarch64.so.1").encode() + b"\0"
+        need(interpreter in file.read(), "no record of the interpreter, which is", interpreter)
+    bench.trace([*command[:1], "-6", *command[2:]], stdin=data)
+    logged = bench.plugin_digests()
+    equal("decoded digests", bench.digests(bench.path("capture")), logged)
+    bench.clean_info(bench.path("capture"))
+    return f"{words}; {logged[0][1]} instructions"
+
+
+def sqlite(bench):
+    place = debian(bench)
+    if place is None:
+        return NOT_FETCHED
+    query = b"CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c REAL);\n" \
+            b"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<300) " \
+            b"INSERT INTO t SELECT i, 'row ' || (i*7919 % 3001), i/7.0 FROM n;\n" \
+            b"SELECT a % 10, avg(c), max(b) FROM t GROUP BY 1 ORDER BY 2 DESC;\n"
+    return block(bench, [os.path.join(place, "usr/bin/sqlite3"), ":memory:"], stdin=query, sequence=False)
+
+
+def dynamic_threads(bench):
+    """Its threads throw; the dynamic linker is Debian's (with the cross package's one, programs with threads hang in QEMU)."""
+    place = debian(bench)
+    if place is None:
+        return NOT_FETCHED
+    program = bench.path("throwing_threads")
+    done = bench.run(["aarch64-linux-gnu-g++", "-O1", "-g", "-o", program, os.path.join(SOURCES, "throwing_threads.cpp"), "-lpthread"])
+    equal("the compiler's status", done.returncode, 0)
+    return threads_equal(bench, [program], 4)
+
+
+def threads_that_throw(bench):
+    return threads_equal(bench, [bench.program("throwing_threads")], 4)
+
+
+def no_dynamic_linker(bench):
+    """Said before the program starts, with what to install."""
+    program = bench.path("homeless")
+    done = bench.run(["aarch64-linux-gnu-gcc", "-o", program, os.path.join(SOURCES, "threads.c"), "-lpthread",
+                      "-Wl,--dynamic-linker=/nowhere/ld.so"])
+    equal("the compiler's status", done.returncode, 0)
+    bench.trace([program], status=3)
+    said = bench.last.stderr.decode()
+    need("/nowhere/ld.so" in said and "libc6-arm64-cross" in said, "in words:", said)
+    need(not os.path.exists(bench.path("capture")), "a capture of a program that did not start")
+
+
 # ---- OpenCSD's own tool ----
 
 
@@ -93,7 +111,7 @@ def snapshot(bench):
     """trc_pkt_lister reads the exported snapshot: every instruction, no error."""
     if shutil.which("trc_pkt_lister") is None:
         return "skipped: trc_pkt_lister is not installed (apt-get install libopencsd-bin)"
-    capture = bench.trace([build(bench, "windows"), "calls", "30"])
+    capture = bench.trace([bench.program("windows"), "calls", "30"])
     out = bench.path("snapshot")
     bench.view("export", "--to", "snapshot", "-o", out, capture)
     done = bench.run(["trc_pkt_lister", "-ss_dir", out, "-decode_only", "-logstdout"])
@@ -111,7 +129,7 @@ def perf_reads_it(bench):
     """Every instruction, as OpenCSD inside perf tells them."""
     if not shutil.which("perf") or bench.run(["perf", "version"]).returncode != 0:
         return "skipped: perf is not installed (apt-get install linux-perf)"
-    capture = bench.trace([build(bench, "windows"), "calls", "30"])
+    capture = bench.trace([bench.program("windows"), "calls", "30"])
     (ours,) = bench.instructions(capture).values()
     done = bench.run(["perf", "script", "-i", capture, "--itrace=i1i", "-F", "tid,event,ip"])
     equal("perf's status", done.returncode, 0)
@@ -125,7 +143,7 @@ def profile(bench):
     """export --to autofdo: every branch pair as often as perf has it."""
     if not shutil.which("perf") or bench.run(["perf", "version"]).returncode != 0:
         return "skipped: perf is not installed (apt-get install linux-perf)"
-    binary = build(bench, "flow")
+    binary = bench.program("flow")
     capture = bench.trace([binary, "recursion", "table", "pointers"], status=None)
     _, ours, _ = autofdo.sections(autofdo.exported(bench, capture, binary))
     theirs = autofdo.perf_branches(bench, capture, binary)
@@ -136,9 +154,4 @@ def profile(bench):
 
 
 if __name__ == "__main__":
-    for tool in ("qemu-aarch64", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++"):
-        if shutil.which(tool) is None:
-            print(f"skipped: no {tool} (apt-get install qemu-user g++-aarch64-linux-gnu)")
-            sys.exit(SKIP)
-    main({"oracle": [flow, exceptions, raised, faults, timer_in_blocks, threads], "windows": [function_windows, both_processors],
-          "perf": [perf_reads_it, snapshot, profile]}, qemu=shutil.which("qemu-aarch64"))
+    main({}, arm={"real": [xz, sqlite, threads_that_throw, dynamic_threads], "both": [both_processors, no_dynamic_linker], "perf": [perf_reads_it, snapshot, profile]})

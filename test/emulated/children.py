@@ -141,6 +141,15 @@ def other_architecture(bench):
     need(info["loss"]["untraced_program"] >= 1, "not counted")
 
 
+def this_computers_own(bench):
+    """An AArch64 program starts one of this computer's processor: it runs, untraced, and is counted."""
+    bench.trace([bench.program("children"), "exec", "/bin/echo", "hello"])
+    equal("output", bench.last.stdout, b"hello\nexec 0\n")
+    info = bench.clean_info(bench.path("capture"), ("untraced_program",))
+    equal("untraced programs", info["loss"]["untraced_program"], 1)
+    equal("threads", info["threads"], 2)
+
+
 def set_user_id(bench):
     """A set-user-ID program runs on untraced, and is counted."""
     if os.geteuid() != 0:
@@ -216,4 +225,4 @@ if __name__ == "__main__":
         "programs": [fork_and_exec, many_children, other_architecture, set_user_id, not_followed, fail_on_loss],
         "gcc": [gcc],
         "python": [multiprocessing],
-    })
+    }, arm={"programs": [this_computers_own, not_followed]})

@@ -11,6 +11,7 @@ import tempfile
 import traceback
 
 SKIP = 77
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 LOSSES = ("truncated overwritten partial collision overflow lost_records missed_trigger split_window undecodable "
           "unknown_records untraced_program cut_file").split()
 
@@ -28,28 +29,53 @@ def equal(what, got, wanted):
     need(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
 
 
-class Bench:
-    """The build under test, a scratch directory, and the environment of every program."""
+def build_for_arm(path):
+    """An AArch64 program, static, from the source of its name; again where that is newer."""
+    name = os.path.basename(path).removesuffix("_static")
+    source = next(f for f in (os.path.join(SOURCES, name + end) for end in (".c", ".cpp")) if os.path.exists(f))
+    if os.path.exists(path) and os.path.getmtime(path) > os.path.getmtime(source):
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    made = f"{path}.{os.getpid()}"  # tests run side by side
+    done = subprocess.run(["aarch64-linux-gnu-g++" if source.endswith("pp") else "aarch64-linux-gnu-gcc", "-O1", "-g", "-static",
+                           "-o", made, source, "-lpthread"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    need(done.returncode == 0, f"building {path}:", done.stdout.decode(errors="replace")[-1000:])
+    os.rename(made, path)
 
-    def __init__(self, build, qemu=None):
-        self.build = os.path.abspath(build)
+
+class Bench:
+    """The build under test, a scratch directory, and the environment of every program. On `arm` the programs are AArch64's:
+    static ones, at their own addresses."""
+
+    def __init__(self, build, *, arm=False):
+        self.build, self.arm = os.path.abspath(build), arm
         self.programs = os.path.join(self.build, "emulated")
         self.tracectl = os.path.join(self.build, "tracectl")
         self.scratch = tempfile.mkdtemp(prefix="tracectl-emulated-")
-        self.qemu = qemu or shutil.which("qemu-x86_64")
+        self.qemu = shutil.which("qemu-aarch64" if arm else "qemu-x86_64")
+        self.load_address = 0 if arm else 0x4000000000  # of a program that is no `_static` one: where QEMU 7.2 loads it
         # The same for every run, so that runs are alike; QEMU_RAND_SEED makes QEMU's auxiliary vector so.
         self.env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": self.scratch, "QEMU_RAND_SEED": "1",
                     "PYTHONHASHSEED": "0", "TRACECTL_TEST_LOG": self.path("plugin.log"), "TRACECTL_QEMU": self.qemu}
 
     def change_translation(self, idle):
-        """Blocks that no trigger sits in are let alone after `idle` of them in a pause; 0: never. That needs runs without a log."""
-        self.env = {k: v for k, v in self.env.items() if k != "TRACECTL_TEST_LOG"} | {"TRACECTL_TEST_IDLE": str(idle)}
+        """Blocks that no trigger sits in are let alone after `idle` of them in a pause; 0: never. That needs runs without a log.
+        (Always three digits: the program's strings lie where they lay.)"""
+        self.env = {k: v for k, v in self.env.items() if k != "TRACECTL_TEST_LOG"} | {"TRACECTL_TEST_IDLE": f"{int(idle):03}"}
 
     def path(self, name):
         return os.path.join(self.scratch, name)
 
     def program(self, name):
-        return os.path.join(self.programs, name)
+        if not self.arm or name == "compare":
+            return os.path.join(self.programs, name)
+        path = os.path.join(self.programs, "aarch64", name)
+        build_for_arm(path)
+        return path
+
+    def plain(self, command, **more):
+        """Without tracectl."""
+        return self.run([self.qemu, *command] if self.arm else command, **more)
 
     def run(self, command, env=None, stdin=b"", timeout=240, **more):
         """A process with its output; stdin is bytes."""
@@ -118,24 +144,37 @@ class Bench:
         return out
 
 
-def main(cases, qemu=None):
-    """cases: {suite: [function(bench)]}. Runs the named suites; every failing case is told."""
+def lacks(arm):
+    """What is not installed, in words; "" when nothing is."""
+    if not arm:
+        return "" if shutil.which("qemu-x86_64") else "qemu-x86_64 is not installed (apt-get install qemu-user)"
+    tools = ("qemu-aarch64", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++")
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    return f"no {', '.join(missing)} (apt-get install qemu-user g++-aarch64-linux-gnu)" if missing else ""
+
+
+def main(cases, arm=None):
+    """cases: {suite: [function(bench)]}. Runs the named suites; every failing case is told. `arm`: those that `--arm` has, with
+    the same programs built for AArch64."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--keep", action="store_true", help="leave the scratch directory")
     parser.add_argument("--only", help="only the case of this name")
     parser.add_argument("--idle", help="no log, and translated code changes after every so many idle blocks")
+    parser.add_argument("--arm", action="store_true", help="AArch64 programs")
     parser.add_argument("suites", nargs="*")
     options = parser.parse_args()
-    if qemu is None and shutil.which("qemu-x86_64") is None:
-        print("skipped: qemu-x86_64 is not installed (apt-get install qemu-user)")
+    if missing := lacks(options.arm):
+        print(f"skipped: {missing}")
         sys.exit(SKIP)
+    if options.arm:
+        cases = arm
     failed = ran = 0
     for suite in options.suites or cases:
         for case in cases[suite]:
             if options.only and case.__name__ != options.only:
                 continue
-            bench = Bench(options.build, qemu)
+            bench = Bench(options.build, arm=options.arm)
             if options.idle:
                 bench.change_translation(options.idle)
             try:

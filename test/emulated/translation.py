@@ -101,4 +101,5 @@ def without_log(bench):
 
 
 if __name__ == "__main__":
-    main({"same": [calls, system_calls, threads, children, made_code, opened_late, longjumps, without_log]})
+    main({"same": [calls, system_calls, threads, children, made_code, opened_late, longjumps, without_log]},
+         arm={"same": [calls, system_calls, threads, children, made_code, longjumps, without_log]})

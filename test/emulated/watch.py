@@ -75,17 +75,31 @@ def repetitions(bench):
     each(bench, "rep", "bytes+20", "rw", 4, 1)
 
 
+def exclusives(bench):
+    """A store that is not done, for another came before it, is no access."""
+    each(bench, "exclusive", "counter", "w", 8, 1)
+    each(bench, "exclusive", "counter", "rw", 8, 2)
+
+
+def pairs_of_registers(bench):
+    """Two accesses of one instruction are one."""
+    each(bench, "pairs", "bytes+8", "rw", 8, 2)
+    each(bench, "pairs", "bytes", "w", 8, 1)
+    each(bench, "pairs", "bytes+16", "rw", 8, 1)
+
+
 def copied_by_the_kernel(bench):
     each(bench, "kernel", "bytes", "rw", 8, 0)
 
 
 def not_completed(bench):
-    each(bench, "faults", "counter", "rw", 8, 0)
+    each(bench, "faults", "edge+4088" if bench.arm else "counter", "rw", 8, 0)
 
 
 def ends_a_block(bench):
-    """A call through memory; the dynamic linker writes the position-independent program's pointer once."""
-    for program, more in (("watch", 1), ("watch_static", 0)):
+    """A call through memory, or a store that is its page's last instruction; x86's dynamic linker writes the
+    position-independent program's pointer once."""
+    for program, more in (("watch", 0 if bench.arm else 1), ("watch_static", 0)):
         hits(bench, [bench.program(program), "calls", str(N)], f"breakpoint:{program}:pointer", "rw", 8, N + more)
 
 
@@ -174,4 +188,8 @@ if __name__ == "__main__":
         "counts": [writes_and_reads, one_instruction_hits_once, parts_of_it, sixteen_bytes, repetitions, copied_by_the_kernel,
                    not_completed, ends_a_block, four_threads],
         "places": [by_address, in_a_library, limit, several_at_once, misaligned, contents],
+    }, arm={
+        "counts": [writes_and_reads, one_instruction_hits_once, parts_of_it, sixteen_bytes, exclusives, pairs_of_registers,
+                   copied_by_the_kernel, not_completed, ends_a_block, four_threads],
+        "places": [by_address, limit, several_at_once, misaligned, contents],
     })

@@ -141,6 +141,12 @@ def whole_function(bench):
     inside_function(bench, "windows_static", "leaf", function("windows_static:leaf"), (1, 100), 100)
 
 
+def far_windows(bench):
+    """A trace in many fragments: what a window needs is found, at the ends and between."""
+    inside_function(bench, "windows", "leaf", ("--size", "16KiB", *function("windows:leaf")),
+                    (1, 2, 3, 1234, 2000, 2001, 3333, 3998, 3999, 4000), 4000)
+
+
 def instructions_in_all(bench):
     """N windows hold N times the instructions of one path, no more: leaf has two paths."""
     capture = count(bench, [bench.program("windows"), "calls", "1000"], 1000, *function("windows:leaf"))
@@ -256,10 +262,11 @@ def text_filter(bench):
 
 
 def raw(bench):
-    """By number: 3 is close, 110 is getppid; each round closes two."""
+    """By number, each processor's own; each round closes two."""
+    close, getppid = (57, 173) if bench.arm else (3, 110)
     pause = "tracepoint:syscalls:sys_exit_getppid"
-    tracepoints(bench, "tracepoint:raw_syscalls:sys_enter", pause, "id == 110", 20)
-    tracepoints(bench, "tracepoint:raw_syscalls:sys_exit", "tracepoint:syscalls:sys_enter_getppid", "id == 3 && ret == -9", 20)
+    tracepoints(bench, "tracepoint:raw_syscalls:sys_enter", pause, f"id == {getppid}", 20)
+    tracepoints(bench, "tracepoint:raw_syscalls:sys_exit", "tracepoint:syscalls:sys_enter_getppid", f"id == {close} && ret == -9", 20)
 
 
 def sigreturn(bench):
@@ -273,7 +280,13 @@ if __name__ == "__main__":
     main({
         "counts": [calls, calls_static, threads, recursion, tail_calls, dlopened, another_at_the_same_place, limit_and_end, in_libc],
         "exits": [longjump, exception, no_exception],
-        "places": [whole_function, instructions_in_all, from_to, breakpoint_forms, missing_symbol, start_running, start_paused,
+        "places": [whole_function, far_windows, instructions_in_all, from_to, breakpoint_forms, missing_symbol, start_running, start_paused,
+                   trigger_limit],
+        "syscalls": [filters, text_filter, raw, sigreturn],
+    }, arm={
+        "counts": [calls, calls_static, threads, recursion, tail_calls, limit_and_end],
+        "exits": [longjump, exception, no_exception],
+        "places": [whole_function, far_windows, instructions_in_all, from_to, breakpoint_forms, missing_symbol, start_running, start_paused,
                    trigger_limit],
         "syscalls": [filters, text_filter, raw, sigreturn],
     })

@@ -7,11 +7,10 @@ import re
 
 from arm import Tree, boot, main
 from common import LOSSES
-from guest import Skipped, equal, need, need_perf, perf_script, quiet_kernel, read
+from guest import UNAME_LOOP, Skipped, equal, need, need_perf, perf_script, quiet_kernel, read, with_plans
 
 PERF = ("-e cs_etm/aux-action=start-paused/k -e syscalls:sys_enter_newuname/aux-action=resume/ "
         "-e syscalls:sys_exit_newuname/aux-action=pause/")
-LOOP = "for i in 1 2 3 4 5 6 7 8 9 10; do /usr/bin/uname; done >/dev/null"
 CAPTURES = ("once", "again", "loop")
 SCRIPT = f"""
 export HOME=/out
@@ -21,7 +20,7 @@ tracectl list sinks --json >sinks.json
 for name in once again; do
   tracectl run -q -o $name.data /plans/inside_syscall.toml -- /usr/bin/uname >$name.out 2>$name.err; echo $? >$name.status
 done
-tracectl run -q -o loop.data /plans/inside_syscall.toml -- /bin/busybox sh -c '{LOOP}' >loop.out 2>loop.err; echo $? >loop.status
+tracectl run -q -o loop.data /plans/inside_syscall.toml -- /bin/busybox sh -c '{UNAME_LOOP}' >loop.out 2>loop.err; echo $? >loop.status
 perf record -q --kcore -o theirs.data {PERF} -- /usr/bin/uname >/dev/null 2>theirs.err
 for name in {' '.join(CAPTURES)} theirs; do
   perf script -i $name.data --itrace=i1i -F ip,sym >$name.perf 2>$name.perf.err
@@ -33,10 +32,7 @@ true
 
 
 def prepare(bench):
-    tree = Tree(bench)
-    tree.tracectl()
-    tree.plans()
-    return boot(tree, SCRIPT)
+    return boot(with_plans(Tree(bench)), SCRIPT)
 
 
 def functions(out, name):

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# usage: build-qemu.sh DIR: QEMU's source from Debian, with intel-pt.patch, as DIR/dist/qemu-system-x86_64 and
-# DIR/dist/bios. Needs a Debian mirror; the packages it is built with are in `dev`. The computer's own apt
+# usage: build-qemu.sh DIR: QEMU's source from Debian, with intel-pt.patch and ete-trbe.patch, as
+# DIR/dist/qemu-system-x86_64, DIR/dist/qemu-system-aarch64 and DIR/dist/bios. Needs a Debian mirror; the packages it is built with are in `dev`. The computer's own apt
 # sources stay as they are: an apt configuration in DIR/apt fetches the source and meson from trixie.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,21 +30,23 @@ unpack_tools() {
   chmod +x venv/bin/meson
 }
 
-# Another patch than the one that is in, or one that failed half way, wants the source afresh.
-apply_patch() {
-  if [ -e "$source.patched" ] && cmp -s "$source.patched" "$here/intel-pt.patch"; then return 0; fi
+# Other patches than those that are in, or one that failed half way, want the source afresh. The second is made on top
+# of the first.
+apply_patches() {
+  cat "$here/intel-pt.patch" "$here/ete-trbe.patch" >wanted.patch
+  if [ -e "$source.patched" ] && cmp -s "$source.patched" wanted.patch; then return 0; fi
   rm -rf "$source"
   dpkg-source -x --no-check ./*.dsc "$source"
-  patch -s -d "$source" -p1 <"$here/intel-pt.patch"
-  cp "$here/intel-pt.patch" "$source.patched"
+  for patch in intel-pt ete-trbe; do patch -s -d "$source" -p1 <"$here/$patch.patch"; done
+  mv wanted.patch "$source.patched"
 }
 
 build_qemu() {
   mkdir -p build dist/bios
-  [ -e build/build.ninja ] || (cd build && "../$source/configure" --python="$dir/venv/bin/python3" \
-    --target-list=x86_64-softmmu --without-default-features --enable-tcg --disable-docs --disable-tools \
+  [ -e build/aarch64-softmmu-config-target.h ] || (cd build && "../$source/configure" --python="$dir/venv/bin/python3" \
+    --target-list=x86_64-softmmu,aarch64-softmmu --without-default-features --enable-tcg --disable-docs --disable-tools \
     --disable-werror --disable-install-blobs --disable-guest-agent --disable-download)
-  ninja -C build -j "${JOBS:-$(nproc)}" qemu-system-x86_64
+  ninja -C build -j "${JOBS:-$(nproc)}" qemu-system-x86_64 qemu-system-aarch64
 }
 
 # The two option ROMs that -kernel and -M pc want.
@@ -60,7 +62,7 @@ build_roms() {
 cd "$dir"
 fetch
 unpack_tools
-apply_patch
+apply_patches
 build_qemu
 build_roms
-strip -o dist/qemu-system-x86_64 build/qemu-system-x86_64
+for program in qemu-system-x86_64 qemu-system-aarch64; do strip -o "dist/$program" "build/$program"; done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A guest whose cpu has Intel PT: finds the instrument, lays files over the guest's root, boots, gives what it left.
+"""A guest whose cpu has a trace unit (Intel PT; arm.py: ETE with TRBE): finds the instrument, lays files over the guest's root, boots, gives what it left.
 
     tree = Tree(bench); tree.tracectl(); tree.program(path); out = boot(tree, script, cpus=1, icount=True)
 
@@ -18,7 +18,6 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, "..", "emulated"))
 from common import SKIP, Bench, Failure, equal, need  # noqa: E402 (its folder is known only now)
 
-PARTS = ("qemu-system-x86_64", "bios", "vmlinuz", "guest.cpio.xz")
 INSIDE = "/opt/tracectl"  # where tracectl and its libraries are in the guest
 LOADER = "ld-linux-x86-64.so.2"
 
@@ -30,26 +29,40 @@ class Skipped(Exception):
     pass
 
 
+class Instrument:
+    """A QEMU and a guest for it."""
+
+    def __init__(self, unit, parts, built, shared):
+        self.unit = unit
+        self.parts = parts  # QEMU first; "vmlinuz" may be packed
+        self.folders = (os.path.join(ROOT, "build", "guest", built),  # our own build, else the shared one
+                        os.path.join(os.environ.get("TRACECTL_SHARED") or os.path.join(ROOT, "..", "shared"), "instruments",
+                                     shared, "prebuilt"))
+
+    def find(self):
+        """The folder with all parts."""
+        def has(folder, part):
+            return os.path.exists(os.path.join(folder, part)) or os.path.exists(os.path.join(folder, part + ".xz"))
+        for folder in self.folders:
+            if all(has(folder, part) for part in self.parts):
+                return os.path.abspath(folder)
+        raise Skipped(f"no QEMU with {self.unit}: neither in build/guest (./dev guest builds it) nor below $TRACECTL_SHARED")
+
+    def check(self):
+        """That it starts."""
+        skip_unless(shutil.which("cpio") and shutil.which("xz"), "cpio and xz are needed (apt-get install cpio xz-utils)")
+        program = os.path.join(self.find(), self.parts[0])
+        qemu = subprocess.run([program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        skip_unless(qemu.returncode == 0, f"{program} does not start (apt-get install libglib2.0-0 libfdt1): "
+                                          f"{qemu.stdout.decode(errors='replace').strip()[-300:]}")
+
+
+INTEL_PT = Instrument("Intel PT", ("qemu-system-x86_64", "bios", "vmlinuz", "guest.cpio.xz"), "", "qemu-intel-pt")
+
+
 def skip_unless(condition, words):
     if not condition:
         raise Skipped(words)
-
-
-def find_instrument():
-    """The folder with the four parts: our own build, else the shared one."""
-    shared = os.environ.get("TRACECTL_SHARED") or os.path.join(ROOT, "..", "shared")
-    for folder in (os.path.join(ROOT, "build", "guest"), os.path.join(shared, "instruments", "qemu-intel-pt", "prebuilt")):
-        if all(os.path.exists(os.path.join(folder, part)) for part in PARTS):
-            return os.path.abspath(folder)
-    raise Skipped("no QEMU with Intel PT: neither in build/guest (./dev guest builds it) nor below $TRACECTL_SHARED")
-
-
-def check_instrument(folder):
-    skip_unless(shutil.which("cpio") and shutil.which("xz"), "cpio and xz are needed (apt-get install cpio xz-utils)")
-    qemu = subprocess.run([os.path.join(folder, PARTS[0]), "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False)
-    skip_unless(qemu.returncode == 0, f"{folder}/{PARTS[0]} does not start (apt-get install libglib2.0-0 libfdt1): "
-                                      f"{qemu.stdout.decode(errors='replace').strip()[-300:]}")
 
 
 def libraries(program):
@@ -61,6 +74,7 @@ def libraries(program):
 
 class Tree:
     """Files for the guest, below one folder of the host."""
+    instrument = INTEL_PT
 
     def __init__(self, bench):
         self.bench = bench
@@ -88,7 +102,11 @@ class Tree:
         for path in libraries(self.bench.tracectl):
             name = LOADER if os.path.basename(path).startswith("ld-") else os.path.basename(path)
             self.add(path, f"{INSIDE}/lib/{name}")
-        self.text("/usr/bin/tracectl", "#!/bin/sh\n" f"exec {INSIDE}/lib/{LOADER} --argv0 tracectl --library-path {INSIDE}/lib "
+        self.starter(LOADER)
+
+    def starter(self, loader):
+        """/usr/bin/tracectl, by its own loader."""
+        self.text("/usr/bin/tracectl", "#!/bin/sh\n" f"exec {INSIDE}/lib/{loader} --argv0 tracectl --library-path {INSIDE}/lib "
                                        f"{INSIDE}/bin/tracectl \"$@\"\n", 0o755)
 
     def program(self, path):
@@ -104,27 +122,38 @@ class Tree:
         return names
 
 
-def boot(tree, script, cpus=1, icount=True, timeout=170):
+def boot(tree, script, cpus=1, icount=True, timeout=170, env=None):
     """Boots with the tree laid over the guest's root and runs the script (text) there; the folder of what it left.
-    icount: time follows the instructions, so that two boots are alike; one cpu only."""
+    icount: time follows the instructions, so that two boots are alike; one cpu only. env: more for boot.sh"""
     need(cpus == 1 or not icount, "icount is for one cpu")
+    env = {"TREE": tree.root, "CPUS": str(cpus), "TIMEOUT": str(timeout), "ICOUNT": "1" if icount else ""} | (env or {})
     bench = tree.bench
     out = bench.path("out")
     with open(bench.path("script"), "w", encoding="utf-8") as file:
         file.write(script)
-    env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TREE": tree.root, "CPUS": str(cpus), "TIMEOUT": str(timeout),
-           "ICOUNT": "1" if icount else ""}
-    done = subprocess.run(["sh", os.path.join(HERE, "boot.sh"), find_instrument(), bench.path("script"), out], env=env,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(["sh", os.path.join(HERE, "boot.sh"), tree.instrument.find(), bench.path("script"), out],
+                          env={"PATH": os.environ["PATH"], "LC_ALL": "C"} | env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     console = done.stdout.decode(errors="replace")
     with open(bench.path("console"), "w", encoding="utf-8") as file:
         file.write(console)
-    end = re.search(r"=== script ends with (\d+)", console)
+    ended = re.search(r"=== script ends with (\d+)", console)
     died = re.search(r"^.*(BUG:|Oops|int3:|Kernel panic|general protection)", console, re.M)
     tail = console[died.start():][:3000] if died else console[-3000:]
-    need(done.returncode == 0 and end, f"the guest did not run its script (status {done.returncode}):\n{tail}")
-    equal("status of the guest's script", int(end[1]), 0)
+    need(done.returncode == 0 and ended, f"the guest did not run its script (status {done.returncode}):\n{tail}")
+    equal("status of the guest's script", int(ended[1]), 0)
     return out
+
+
+# Ten calls of newuname(2) in ten children, for the tests inside of it.
+UNAME_LOOP = "for i in 1 2 3 4 5 6 7 8 9 10; do /usr/bin/uname; done >/dev/null"
+
+
+def with_plans(tree):
+    """The program under test and the examples."""
+    tree.tracectl()
+    tree.plans()
+    return tree
 
 
 def read(out, name):
@@ -218,14 +247,13 @@ def run_checks(bench, out, checks):
     return failed
 
 
-def main(prepare, checks):
+def main(prepare, checks, instrument=INTEL_PT):
     """prepare(bench) -> the folder that the guest left; checks: functions of (bench, that folder)."""
     options = options_of()
-    bench = Bench(options.build, "none")
+    bench = Bench(options.build)
     try:
-        instrument = find_instrument()
-        check_instrument(instrument)
-        print(f"instrument: {instrument}", flush=True)
+        print(f"instrument: {instrument.find()}", flush=True)
+        instrument.check()
         status = 1 if run_checks(bench, options.out or prepare(bench), checks) else 0
     except Skipped as why:
         print(f"skipped: {why}")

@@ -4,19 +4,19 @@ kernel functions in the same order, window for window."""
 import itertools
 import re
 
-from guest import Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, quiet_kernel, read
+from guest import (UNAME_LOOP, Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, quiet_kernel,
+                   read, with_plans)
 
-LOOP = "for i in 1 2 3 4 5 6 7 8 9 10; do /usr/bin/uname; done >/dev/null"
 PERF = ("-e intel_pt/psb_period=0,noretcomp=1,mtc=0,aux-action=start-paused/k "
         "-e syscalls:sys_enter_newuname/aux-action=resume/ -e syscalls:sys_exit_newuname/aux-action=pause/")
 SCRIPT = f"""
 export HOME=/out
 tracectl run -q -o once.data /plans/inside_syscall.toml -- /usr/bin/uname >once.out 2>once.err
 echo $? >once.status
-tracectl run -q -o loop.data /plans/inside_syscall.toml -- /bin/busybox sh -c '{LOOP}' >loop.out 2>loop.err
+tracectl run -q -o loop.data /plans/inside_syscall.toml -- /bin/busybox sh -c '{UNAME_LOOP}' >loop.out 2>loop.err
 echo $? >loop.status
 perf record -q --kcore -o perf.once.data {PERF} -- /usr/bin/uname >/dev/null 2>perf.err
-perf record -q --kcore -o perf.loop.data {PERF} -- /bin/busybox sh -c '{LOOP}' 2>>perf.err
+perf record -q --kcore -o perf.loop.data {PERF} -- /bin/busybox sh -c '{UNAME_LOOP}' 2>>perf.err
 perf script -i loop.data --itrace=i0ns -F event,ip 2>/dev/null | grep -c '^ *instructions' >loop.newer_perf
 perf script -i loop.data --itrace=e 2>/dev/null | grep -c 'error type' >loop.newer_perf_errors
 dmesg | grep -iE 'warn|bug:|oops' >dmesg
@@ -25,10 +25,7 @@ true
 
 
 def prepare(bench):
-    tree = Tree(bench)
-    tree.tracectl()
-    tree.plans()
-    return boot(tree, SCRIPT)
+    return boot(with_plans(Tree(bench)), SCRIPT)
 
 
 def uninterrupted(names):

@@ -81,49 +81,21 @@ void first_block(const Block* b, void* env) {
 // QEMU calls these from translated code. Its CPU state pointer is TCG's fixed register:
 // rbp on x86-64 hosts, x19 on AArch64 hosts (tcg/*/tcg-target.h, TCG_AREG0).
 #if defined(__x86_64__)
-asm(R"(
-  .text
-  .globl tracectl_block_entry
-  .hidden tracectl_block_entry
-  .type tracectl_block_entry, @function
-tracectl_block_entry:
-  mov %rbp, %rdx
-  jmp tracectl_on_block
-  .size tracectl_block_entry, . - tracectl_block_entry
-  .globl tracectl_a64_block_entry
-  .hidden tracectl_a64_block_entry
-  .type tracectl_a64_block_entry, @function
-tracectl_a64_block_entry:
-  mov %rbp, %rdx
-  jmp tracectl_on_a64_block
-  .size tracectl_a64_block_entry, . - tracectl_a64_block_entry
-  .globl tracectl_insn_entry
-  .hidden tracectl_insn_entry
-  .type tracectl_insn_entry, @function
-tracectl_insn_entry:
-  mov %rbp, %rdx
-  jmp tracectl_on_insn
-  .size tracectl_insn_entry, . - tracectl_insn_entry
-)");
+#define TRACECTL_ENV_TO_ARGUMENT "mov %rbp, %rdx\n  jmp "
 #elif defined(__aarch64__)
-asm(R"(
-  .text
-  .globl tracectl_block_entry
-  .hidden tracectl_block_entry
-tracectl_block_entry:
-  mov x2, x19
-  b tracectl_on_block
-  .globl tracectl_a64_block_entry
-  .hidden tracectl_a64_block_entry
-tracectl_a64_block_entry:
-  mov x2, x19
-  b tracectl_on_a64_block
-  .globl tracectl_insn_entry
-  .hidden tracectl_insn_entry
-tracectl_insn_entry:
-  mov x2, x19
-  b tracectl_on_insn
-)");
+#define TRACECTL_ENV_TO_ARGUMENT "mov x2, x19\n  b "
 #else
 #error "the emulated machine knows x86-64 and AArch64 hosts"
 #endif
+// clang-format off
+#define TRACECTL_ENTRY(entry, function)               \
+  asm("  .text\n"                                     \
+      "  .globl " entry "\n"                          \
+      "  .hidden " entry "\n"                         \
+      "  .type " entry ", %function\n" entry ":\n  "  \
+      TRACECTL_ENV_TO_ARGUMENT function "\n"          \
+      "  .size " entry ", . - " entry "\n")
+// clang-format on
+TRACECTL_ENTRY("tracectl_block_entry", "tracectl_on_block");
+TRACECTL_ENTRY("tracectl_a64_block_entry", "tracectl_on_a64_block");
+TRACECTL_ENTRY("tracectl_insn_entry", "tracectl_on_insn");

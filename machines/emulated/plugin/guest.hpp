@@ -38,6 +38,11 @@ enum class Call : uint8_t {
   prctl
 };
 
+// ILL, TRAP, BUS, FPE, SEGV.
+inline bool is_fault_signal(uint64_t signal) {
+  return signal == 4 || signal == 5 || signal == 7 || signal == 8 || signal == 11;
+}
+
 // Is `b` a signal handler's first block, just delivered to? Then: which instruction was to be
 // next, and whether that one itself faulted.
 struct Interruption {

@@ -112,17 +112,16 @@ bool overlaid(const ReturnProbe& p, uint64_t stack, uint64_t address) {
   return p.stack < stack || (p.stack == stack && p.address == address);
 }
 
-bool is_fault_signal(uint64_t signal) {
-  return signal == 4 || signal == 5 || signal == 7 || signal == 8 || signal == 11;  // ILL TRAP BUS FPE SEGV
-}
-
 // The frame at sp: siginfo (128 bytes), then the ucontext: flags, link, stack, a signal mask of 128 bytes, and at a
 // multiple of 16 the mcontext. x29 points at a frame record further up that repeats the interrupted x29 and x30: a
-// function that was called has none of the kind. (x1 and x2 are set only with SA_SIGINFO.)
+// function that was called has none of the kind. (x1 and x2 are set only with SA_SIGINFO; the handler may have a stack
+// of its own, anywhere.) Behind the mcontext's registers, at a multiple of 16, lie those of the floating-point unit.
 // Source: arch/arm64/kernel/signal.c; asm/ucontext.h, asm/sigcontext.h.
 struct Mcontext {
-  uint64_t fault_address, x[31], sp, pc;
+  uint64_t fault_address, x[31], sp, pc, pstate, padding;
+  uint32_t next;
 };
+constexpr uint32_t kFpsimd = 0x46508001;  // FPSIMD_MAGIC
 
 Interruption interruption(const Block* b, const void* env) {
   constexpr uint64_t kMcontext = 128 + 176;
@@ -132,7 +131,7 @@ Interruption interruption(const Block* b, const void* env) {
   Mcontext saved{};
   uint64_t repeated[2] = {};
   if (!read_guest(frame + kMcontext, &saved, sizeof saved) || !read_guest(record, repeated, sizeof repeated)) return {};
-  if (saved.sp <= record || repeated[0] != saved.x[kFrame] || repeated[1] != saved.x[kLink]) return {};
+  if (saved.next != kFpsimd || repeated[0] != saved.x[kFrame] || repeated[1] != saved.x[kLink]) return {};
   return {true, is_fault_signal(signal), saved.pc, static_cast<unsigned>(signal)};
 }
 

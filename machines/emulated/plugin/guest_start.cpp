@@ -7,8 +7,10 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "machines/emulated/plugin/guest_memory.hpp"
+#include "machines/emulated/plugin/state.hpp"
 
 namespace tracectl::plugin {
 namespace {
@@ -71,13 +73,19 @@ void add_code(const std::vector<Elf64_Phdr>& phdrs, uint64_t bias, GuestImage& o
   }
 }
 
+// The file that QEMU took for the program's interpreter: below -L first.
+void interpreter_file(const char* named, GuestImage& out) {
+  const std::string below = std::string(g.config.sysroot) + named;
+  if (realpath(below.c_str(), out.path) == nullptr && realpath(named, out.path) == nullptr) std::strcpy(out.path, named);
+}
+
 // PT_INTERP's path, and the interpreter's segments from the headers that lie at its base.
 void read_interpreter(const std::vector<Elf64_Phdr>& phdrs, uint64_t bias, uint64_t base, GuestImage& out) {
   for (const auto& p : phdrs) {
     if (p.p_type != PT_INTERP || p.p_filesz >= PATH_MAX) continue;
     char path[PATH_MAX] = {};
     if (!read_guest(bias + p.p_vaddr, path, p.p_filesz)) return;
-    if (realpath(path, out.path) == nullptr) std::strcpy(out.path, path);
+    interpreter_file(path, out);
   }
   Elf64_Ehdr header{};
   std::vector<Elf64_Phdr> own;

@@ -101,10 +101,6 @@ bool returns(const ReturnProbe& p, uint64_t ip, uint64_t stack) {
 // The call put its return address where an older one lay.
 bool overlaid(const ReturnProbe& p, uint64_t stack, uint64_t) { return p.stack == stack; }
 
-bool is_fault_signal(uint64_t signal) {
-  return signal == 4 || signal == 5 || signal == 7 || signal == 8 || signal == 11;  // ILL TRAP BUS FPE SEGV
-}
-
 // A handler's first block: is this a delivery? The frame on the stack must be QEMU's own.
 bool is_delivery(const Block* b, const void* env) {
   const uint64_t signal = reg(env, kRdi), stack = reg(env, kRsp);

@@ -104,8 +104,11 @@ void hand_over(ThreadState* s, uint64_t begin, uint64_t flags) {
   char record[64];
   auto sid = sample_id(s, emulated::kLeaderId);
   if (g.config.restarts != 0) sid.cpu = perf::kNoCpu;
+  // Readers take an AUX record of CoreSight with OVERWRITE to give its end, not its begin.
+  const bool at_end = g.config.restarts != 0 && (flags & perf::kAuxFlagOverwrite) != 0;
   put_record(s, record,
-             perf::build_aux(record, sizeof record, sid, begin, s->ring().pos - begin, flags | g.config.aux_flags));
+             perf::build_aux(record, sizeof record, sid, at_end ? s->ring().pos : begin, s->ring().pos - begin,
+                             flags | g.config.aux_flags));
   s->published = s->ring().pos;
   // release: pairs with AuxBuffer::readable.
   __atomic_store_n(&t->page->aux_head, s->ring().pos, __ATOMIC_RELEASE);
@@ -122,10 +125,9 @@ void keep_newest(ThreadState* s, uint64_t size) {
   // Nothing is readable now (head == tail), so the tail may be ours for a moment.
   __atomic_store_n(&t->page->aux_tail, begin, __ATOMIC_RELAXED);
   ++s->snapshots;
-  const bool short_of = size != kWholeRing && lost > wanted;
-  // perf takes an AUX record of CoreSight with OVERWRITE to give its end, not its begin.
-  const uint64_t older_gone = g.config.restarts != 0 ? 0 : perf::kAuxFlagOverwrite;
-  hand_over(s, begin, short_of ? older_gone | perf::kAuxFlagPartial : 0);
+  const bool short_of = (size != kWholeRing || g.config.wraps != 0) && lost > wanted;
+  const uint64_t cut = g.config.wraps != 0 ? perf::kAuxFlagTruncated : perf::kAuxFlagOverwrite | perf::kAuxFlagPartial;
+  hand_over(s, begin, short_of ? cut : 0);
   // acquire: pairs with AuxBuffer::consume.
   if (!wait_for_space(s, [&] { return __atomic_load_n(&t->page->aux_tail, __ATOMIC_ACQUIRE) != pos; })) go_dark(s);
 }

@@ -83,16 +83,20 @@ bool passes(const WireTrigger& w, Thread* t, int64_t number, const uint64_t* arg
   return filter_eval(&g.filters[w.filter_first], w.filter_count, g.pool.data() + w.pool_offset, in);
 }
 
+// A driver that copies from its sink's memory does so now.
+void pause_trace(ThreadState* s, uint64_t ip) {
+  if (s->enabled != 0) disable_at(s, ip, Stop::trigger);
+  if (g.config.flush != 0) publish(s);
+  s->paused = 1;
+  s->by_hand = s->idle_blocks = 0;
+}
+
 }  // namespace
 
 void fire(ThreadState* s, uint32_t index, uint64_t ip) {
   if (!admit(thread_of(s), index)) return;
   const auto action = static_cast<Action>(g.triggers[index].action);
-  if (action == Action::pause) {
-    if (s->enabled != 0) disable_at(s, ip, Stop::trigger);
-    s->paused = 1;
-    s->by_hand = s->idle_blocks = 0;
-  }
+  if (action == Action::pause) pause_trace(s, ip);
   write_sample(s, index, ip);
   if (action == Action::snapshot) snapshot(s, ip, g.triggers[index].snapshot_size);
   const bool outside = s->paused != 0 || s->by_hand != 0;
@@ -111,9 +115,7 @@ void obey(ThreadState* s, uint64_t ip) {
   s->obeyed = word;
   if (asked == ByHand::pause) {
     if (in_window(*s)) g.session->cut_windows.fetch_add(1);
-    if (s->enabled != 0) disable_at(s, ip, Stop::trigger);
-    s->paused = 1;
-    s->by_hand = s->idle_blocks = 0;
+    pause_trace(s, ip);
   } else if (s->paused != 0) {
     s->paused = 0;
     s->by_hand = 1;

@@ -27,26 +27,79 @@ static Made made(void* at) {
   return f;
 }
 
+// What was written is code from now on.
+static unsigned char* finished(unsigned char* begin, unsigned char* end) {
+  __builtin___clear_cache((char*)begin, (char*)end);
+  return end;
+}
+
+#if defined(__x86_64__)
+enum { kUnit = 1 };  // bytes of the smallest instruction
+#define PAUSE() __builtin_ia32_pause()
+
 // int f(int n) { for (sum = 0; n > 0; --n) sum += k; return sum; }
 static unsigned char* put_loop(unsigned char* at, int k) {
   unsigned char code[] = {0x31, 0xc0, 0x85, 0xff, 0x7e, 0x09, 0x05, 0, 0, 0, 0, 0xff, 0xcf, 0x75, 0xf7, 0xc3};
   memcpy(code + 7, &k, 4);
   memcpy(at, code, sizeof code);
-  return at + sizeof code;
+  return finished(at, at + sizeof code);
 }
 
-// int f(int n) { return k; }, with `pad` one-byte instructions before it.
+// In a loop that put_loop() made: to another one.
+static void change_constant(unsigned char* at) { at[9] = 1; }
+
+// int f(int n) { return k; }, with `pad` instructions that do nothing before it.
 static unsigned char* put_constant(unsigned char* at, int k, int pad) {
   memset(at, 0x90, (size_t)pad);
   at[pad] = 0xb8;
   memcpy(at + pad + 1, &k, 4);
   at[pad + 5] = 0xc3;
-  return at + pad + 6;
+  return finished(at, at + pad + 6);
 }
+
+// Uses the stack: push %rdi; pop %rdi; call 1f; 1: pop %rax.
+static unsigned char* put_stack_use(unsigned char* at) {
+  static const unsigned char kStack[] = {0x57, 0x5f, 0xe8, 0, 0, 0, 0, 0x58};
+  memcpy(at, kStack, sizeof kStack);
+  return at + sizeof kStack;
+}
+#else
+enum { kUnit = 4 };
+#define PAUSE() __asm__ volatile("yield")
+
+static unsigned movz(unsigned reg, int k) { return 0x52800000u | (unsigned)k << 5 | reg; }
+
+// mov w1, wzr; mov w2, #k; cbz w0, 2f; 1: add w1, w1, w2; subs w0, w0, #1; b.ne 1b; 2: mov w0, w1; ret.
+static unsigned char* put_loop(unsigned char* at, int k) {
+  const unsigned code[] = {0x2a1f03e1, movz(2, k), 0x34000080, 0x0b020021, 0x71000400, 0x54ffffc1, 0x2a0103e0, 0xd65f03c0};
+  memcpy(at, code, sizeof code);
+  return finished(at, at + sizeof code);
+}
+
+static void change_constant(unsigned char* at) {
+  const unsigned word = movz(2, 1);
+  memcpy(at + 4, &word, sizeof word);
+  finished(at + 4, at + 8);
+}
+
+static unsigned char* put_constant(unsigned char* at, int k, int pad) {
+  const unsigned nop = 0xd503201f, code[] = {movz(0, k), 0xd65f03c0};
+  for (int i = 0; i < pad; ++i) memcpy(at + 4 * i, &nop, sizeof nop);
+  memcpy(at + 4 * pad, code, sizeof code);
+  return finished(at, at + 4 * pad + sizeof code);
+}
+
+// stp x29, x30, [sp, #-16]!; bl 1f; 1: ldp x29, x30, [sp], #16.
+static unsigned char* put_stack_use(unsigned char* at) {
+  static const unsigned kStack[] = {0xa9bf7bfd, 0x94000001, 0xa8c17bfd};
+  memcpy(at, kStack, sizeof kStack);
+  return finished(at, at + sizeof kStack);
+}
+#endif
 
 // Many functions one behind the other, each called as soon as it is there, and again later.
 static int grow(void) {
-  unsigned char *p = pages(4), *at = p, *begin[600];
+  unsigned char *p = pages(5), *at = p, *begin[600];
   int sum = 0;
   for (int i = 0; i < 600; ++i) {
     begin[i] = at;
@@ -89,15 +142,12 @@ static int flip(void) {
 }
 
 __attribute__((noinline)) static int on_stack(void) {
-  unsigned char code[64];
+  unsigned char code[64] __attribute__((aligned(4)));
   const uintptr_t page = (uintptr_t)code & ~(uintptr_t)(kPage - 1);
   mprotect((void*)page, 2 * kPage, kAll);
   put_loop(code, 11);
   int sum = made(code)(9);
-  // Its own stack is on its page: push %rdi; pop %rdi; call 1f; 1: pop %rax; and the loop.
-  static const unsigned char kStack[] = {0x57, 0x5f, 0xe8, 0, 0, 0, 0, 0x58};
-  memcpy(code, kStack, sizeof kStack);
-  put_loop(code + sizeof kStack, 12);
+  put_loop(put_stack_use(code), 12);  // its own stack is on its page
   for (int i = 0; i < 5; ++i) sum += made(code)(i);
   return sum;
 }
@@ -125,7 +175,7 @@ static int remap(void) {
 }
 
 __attribute__((noinline, aligned(64))) static int patched(int n) {
-  __asm__ volatile(".byte 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90" : "+r"(n));
+  __asm__ volatile(".rept 8\n\tnop\n\t.endr" : "+r"(n));
   return n + 1;
 }
 
@@ -140,12 +190,14 @@ static int patch(void) {
     put_constant(at, 100 + i, 0);
     sum += patched(2);
     memcpy(at, old, sizeof old);
+    finished(at, at + sizeof old);
     mprotect(page, 2 * kPage, PROT_READ | PROT_EXEC);
     sum += patched(3);
   }
   return sum;
 }
 
+#if defined(__x86_64__)
 // Code that writes into itself: movb $imm8, 1(%rip); movl $0, %eax (its low byte is the target); ret.
 static int self(void) {
   unsigned char* p = pages(1);
@@ -161,17 +213,35 @@ static int self(void) {
   memcpy(p + 64, kLoop, sizeof kLoop);
   return sum + made(p + 64)(9);
 }
+#else
+// Code that writes into itself: adr x2, 1f; ldr w1, 2f; str w1, [x2]; dc cvau, x2; dsb ish; ic ivau, x2; dsb ish; isb;
+// 1: mov w0, #0; ret; 2: the word that is written.
+static int self(void) {
+  static const unsigned kCode[] = {0x10000102, 0x18000121, 0xb9000041, 0xd50b7b22, 0xd5033b9f, 0xd50b7522,
+                                   0xd5033b9f, 0xd5033fdf, 0x52800000, 0xd65f03c0, 0};
+  unsigned char* p = pages(1);
+  int sum = 0;
+  for (int i = 0; i < 20; ++i) {
+    const unsigned word = movz(0, i);
+    if (i % 5 == 0) memcpy(p, kCode, sizeof kCode);
+    memcpy(p + sizeof kCode - sizeof word, &word, sizeof word);
+    finished(p, p + sizeof kCode);
+    sum += made(p)(0);
+  }
+  return sum;
+}
+#endif
 
-// An instruction across the end of a page; either page changes without the other.
+// Code across the end of a page, on x86 an instruction; either page changes without the other.
 static int across(void) {
   unsigned char* p = pages(3);
   int sum = 0;
   for (int k = 1; k < 17; ++k) {
-    unsigned char* at = p + kPage - k;
+    unsigned char* at = p + kPage - k * kUnit;
     put_loop(at, k);
     sum += made(at)(6);
     p[kPage + 64] ^= 1;
-    at[9] = 1;  // in the constant: on this page or the next
+    change_constant(at);  // on this page or the next
     sum += made(at)(6);
   }
   return sum;
@@ -186,6 +256,7 @@ static int twice_mapped(void) {
   int sum = 0;
   for (int i = 0; i < 500; ++i) {
     put_loop(w + i * 32, i);
+    finished(x + i * 32, x + i * 32 + 32);
     sum += made(x + i * 32)(2);
   }
   close(fd);
@@ -219,8 +290,8 @@ static void* second(void* arg) {
   for (int i = 0; i < 50; ++i) {
     sem_wait(&both.written);
     both.sum += made(both.common)(3);  // the other thread made it
-    unsigned char* at = put_loop(own + 30 * i, i);
-    both.sum += made(own + 30 * i)(i);
+    unsigned char* at = put_loop(own + 32 * i, i);
+    both.sum += made(own + 32 * i)(i);
     (void)at;
     sem_post(&both.run);
   }
@@ -240,7 +311,7 @@ static int two_threads(void) {
     put_constant(both.common, i, i % 4);
     if (i % 3) sum += made(both.common)(0);
     sem_post(&both.written);
-    sum += made((put_loop(own + 30 * i, i), own + 30 * i))(2);  // while the other runs
+    sum += made((put_loop(own + 32 * i, i), own + 32 * i))(2);  // while the other runs
     sem_wait(&both.run);
   }
   pthread_join(t, NULL);
@@ -251,7 +322,7 @@ static int two_threads(void) {
 static void* spin(void* arg) {
   volatile int* turn = arg;
   for (int i = 0; i < 20; ++i) {
-    while (*turn != 2 * i + 1) __builtin_ia32_pause();
+    while (*turn != 2 * i + 1) PAUSE();
     both.sum += made(both.common)(2);
     *turn = 2 * i + 2;
   }
@@ -271,7 +342,7 @@ static int in_turns(void) {
       put_constant(both.common, i, 1 + i % 4);
     if (i % 3) sum += made(both.common)(1);
     turn = 2 * i + 1;
-    while (turn != 2 * i + 2) __builtin_ia32_pause();
+    while (turn != 2 * i + 2) PAUSE();
   }
   pthread_join(t, NULL);
   return sum + both.sum;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -62,8 +63,8 @@ static void on_segv(int number, siginfo_t* info, void* context) {
   ++faults;
 }
 
-static void segv_case(void) {
-  struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO};
+static void segv_case(int flags) {
+  struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | flags};
   sigaction(SIGSEGV, &action, NULL);
   for (int i = 0; i < 10; ++i) {
     void* nowhere = NULL;
@@ -102,13 +103,37 @@ static void longjump_case(void) {
   printf("longjump %d\n", left);
 }
 
+// Handlers on a stack of their own, above the program's and below it, each interrupted once.
+static void on_prof(int number) {
+  ++nested;
+  if (nested % 2 != 0) raise(number);
+}
+
+static void altstack_case(void) {
+  static char low[65536];
+  char* high = mmap(NULL, sizeof low, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  struct sigaction action = {.sa_handler = on_prof, .sa_flags = SA_ONSTACK | SA_NODEFER};
+  sigaction(SIGPROF, &action, NULL);
+  char* stacks[] = {low, high};
+  for (int i = 0; i < 4; ++i) {
+    const stack_t stack = {.ss_sp = stacks[i % 2], .ss_size = sizeof low};
+    sigaltstack(&stack, NULL);
+    raise(SIGPROF);
+    segv_case(SA_ONSTACK);
+  }
+  const stack_t none = {.ss_flags = SS_DISABLE};
+  sigaltstack(&none, NULL);
+  printf("altstack %d\n", nested);
+}
+
 int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (strcmp(argv[i], "alarm") == 0) alarm_case();
     if (strcmp(argv[i], "raise") == 0) raise_case();
-    if (strcmp(argv[i], "segv") == 0) segv_case();
+    if (strcmp(argv[i], "segv") == 0) segv_case(0);
     if (strcmp(argv[i], "nested") == 0) nested_case();
     if (strcmp(argv[i], "longjump") == 0) longjump_case();
+    if (strcmp(argv[i], "altstack") == 0) altstack_case();
   }
   return 0;
 }

@@ -157,3 +157,24 @@ TEST_CASE("options read as the keys of a plan") {
   CHECK(diagnostics.text().find("--window:1:10: error: the object is missing\n    function=qsort\n             ^~~~~\n") ==
         0);
 }
+
+TEST_CASE("trace units that cannot be paused are told before anything runs") {
+  const std::string text = "plan = 1\n[trace]\nbackend = \"coresight\"\nmachine = \"kernel\"\n";
+  const std::string window = "[[window]]\nfunction = \"app:parse\"\n";
+  HostFacts host = etm_host();
+  const auto said = [&](const std::string& plan_text) {
+    Diagnostics diagnostics;
+    const auto plan = parse(plan_text, diagnostics);
+    REQUIRE(plan.has_value());
+    const auto out = resolve(*plan, host, {}, diagnostics);
+    std::string words = diagnostics.text();
+    for (const auto& note : out ? out->notes : std::vector<std::string>{}) words += note + "\n";
+    return words;
+  };
+  CHECK(said(text + window).find("ETMv3") == std::string::npos);
+  host.pmus["cs_etm"].other_units = 2;
+  CHECK(said(text + window).find("the trace units of this machine are ETMv3, which cannot be paused") != std::string::npos);
+  CHECK(said(text).find("ETMv3") == std::string::npos);
+  host.pmus["cs_etm"].pausing_units = 4;
+  CHECK(said(text + window).find("2 of 6 trace units are ETMv3") != std::string::npos);
+}

@@ -203,3 +203,12 @@ TEST_CASE("the output of a tool is its stdout alone, whatever its status") {
   CHECK(output_of({tool.path("t")}) == "out\n");
   CHECK(output_of({"/nonexistent"}).empty());
 }
+
+TEST_CASE("a cpu's trace unit tells whether it can be paused") {
+  const auto etm = [](const char* name) { return host(name).pmus.at("cs_etm"); };
+  CHECK(only_etmv3(etm("etmv3_board")));
+  CHECK(etm("etmv3_board").other_units == 2);
+  CHECK_FALSE(only_etmv3(etm("etr_board")));
+  CHECK(etm("etr_board").pausing_units == 6);
+  CHECK_FALSE(only_etmv3(PmuFacts{}));
+}

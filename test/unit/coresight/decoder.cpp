@@ -1,132 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Hand-made packets of an ETMv4 (ARM IHI 0064, chapter 6) over a few A64 instructions.
+// The decoders of CoreSight over hand-made packets.
 #include "backends/coresight/decoder.hpp"
 
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "backends/coresight/snapshot_capture.hpp"
+#include "decode/thread_turns.hpp"
+#include "test/unit/coresight/hand_made.hpp"
 
 using namespace tracectl;
 using namespace tracectl::coresight;
-using decode::Block;
-using decode::BranchKind;
-using decode::Event;
+using namespace tracectl::coresight::hand_made;
 
 namespace {
-
-constexpr uint64_t kBase = 0x401000;
-// 00: nop · 04: bl 10 · 08: cbz x0, 00 · 0c: nop · 10: ret
-constexpr uint32_t kCode[] = {0xd503201f, 0x94000003, 0xb4ffffc0, 0xd503201f, 0xd65f03c0};
-
-class CodeFile {
- public:
-  CodeFile() {
-    REQUIRE(::mkstemp(path_) >= 0);
-    std::ofstream(path_, std::ios::binary).write(reinterpret_cast<const char*>(kCode), sizeof kCode);
-  }
-  ~CodeFile() { ::unlink(path_); }
-  CodeFile(const CodeFile&) = delete;
-  CodeFile& operator=(const CodeFile&) = delete;
-  [[nodiscard]] decode::ImageTimeline images() const {
-    decode::ImageTimeline out;
-    out.sections.push_back({0, kBase, sizeof kCode, 0, path_, path_, ""});
-    return out;
-  }
-
- private:
-  char path_[32] = "/tmp/tracectl-code-XXXXXX";
-};
-
-struct Trace {
-  std::vector<std::byte> bytes;
-  Trace& put(std::initializer_list<int> list) {
-    for (const int b : list) bytes.push_back(static_cast<std::byte>(b));
-    return *this;
-  }
-  Trace& start() {
-    put({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80});  // A-sync
-    return put({0x01, 0x00, 0x04, 0x81, 0x30});    // Trace Info, Trace On, Context: EL0, not secure, 64 bits
-  }
-  Trace& address(uint64_t a) {  // Address, long, 64 bits
-    put({0x9d, static_cast<int>(a >> 2 & 0x7f), static_cast<int>(a >> 9 & 0x7f)});
-    for (int shift = 16; shift < 64; shift += 8) put({static_cast<int>(a >> shift & 0xff)});
-    return *this;
-  }
-  Trace& taken() { return put({0xf7}); }
-  Trace& not_taken() { return put({0xf6}); }
-  // Call, return, and a branch that is not taken.
-  Trace& pass() { return start().address(kBase).taken().taken().address(kBase + 8).not_taken(); }
-  // As CoreSight's frames of this id, filled up with id 0.
-  [[nodiscard]] Trace framed(int id) const {
-    Trace out;
-    for (size_t at = 0; at < bytes.size(); at += 14) {
-      int flags = 0;
-      const auto byte = [this, at](size_t i) { return at + i < bytes.size() ? static_cast<int>(bytes[at + i]) : 0; };
-      out.put({id << 1 | 1});  // takes effect at once
-      for (size_t i = 0; i < 14; ++i) {
-        const bool even = i % 2 == 1;  // in the frame
-        if (at + i == bytes.size() && !even) break;
-        if (even) flags |= (byte(i) & 1) << ((i + 1) / 2);
-        out.put({even ? byte(i) & 0xfe : byte(i)});
-      }
-      while (out.bytes.size() % 16 != 15) out.put({0});
-      out.put({flags});
-    }
-    return out;
-  }
-};
-
-struct Log final : decode::ItemSink {
-  std::vector<Block> blocks;
-  std::vector<Event> events;
-  std::vector<decode::Loss> losses;
-  std::vector<uint64_t> times;
-  bool on_block(const decode::Stamp& s, const Block& b) override {
-    blocks.push_back(b);
-    times.push_back(s.time);
-    return true;
-  }
-  bool on_event(const decode::Stamp&, const Event& e) override {
-    events.push_back(e);
-    return true;
-  }
-  bool on_loss(const decode::Stamp&, const decode::Loss& l) override {
-    losses.push_back(l);
-    return true;
-  }
-};
-
-Facts facts() {
-  TraceUnit unit;
-  unit.architecture = Architecture::etmv4;
-  unit.cpu = 2;
-  unit.trace_id = 0x14;
-  unit.idr0 = 0x28000ea1, unit.idr1 = 0x4100f403, unit.idr2 = 0x488;
-  Facts out;
-  out.info.units = {unit};
-  return out;
-}
-
-capture::AuxStream raw_stream() {
-  capture::AuxStream out;
-  out.cpu = 2;
-  out.raw = true;
-  return out;
-}
-
-Log decode_all(const Trace& trace, const decode::ImageTimeline& images, const capture::AuxStream& stream = raw_stream(),
-               uint64_t time = 0) {
-  Log log;
-  const std::vector<decode::Turn> turns{{0, 0, 1, 1, &images}};
-  REQUIRE(make_decoder(facts())->decode(stream, {trace.bytes, time}, turns, log));
-  return log;
-}
 
 void check_pass(const Log& log) {
   REQUIRE(log.blocks.size() == 3);
@@ -184,6 +72,14 @@ TEST_CASE("without code there is a loss that names the address, and no block") {
   CHECK(log.losses[0].what == "no memory mapped at this address");
 }
 
+TEST_CASE("code of a file that is not here is told by the file's name") {
+  decode::ImageTimeline images;
+  images.sections.push_back({0, kBase, 0x1000, 0, "/not/here", "/usr/bin/there", ""});
+  const Log log = decode_all(Trace{}.pass(), images);
+  REQUIRE_FALSE(log.losses.empty());
+  CHECK(log.losses[0].what == "no memory mapped at this address: /usr/bin/there is not here");
+}
+
 TEST_CASE("trace without a synchronization packet is a loss, padding is none, nothing is nothing") {
   const CodeFile code;
   const auto images = code.images();
@@ -236,6 +132,48 @@ TEST_CASE("packets are listed with their place") {
   REQUIRE(list.size() >= 4);
   CHECK((list[0].name == "I_ASYNC" && list[0].offset == 0));
   CHECK((list[1].name == "I_TRACE_INFO" && list[1].offset == 12));
+}
+
+TEST_CASE("the thread that the trace names runs its next program behind an exec") {
+  const CodeFile code;
+  decode::ImageSet images;
+  decode::Section section = code.images().sections.front();
+  section.address = 0x7000'0000;
+  images.add_section(7, section);
+  images.add_exec(7, 1'000'000'900, "next");  // long behind what the old one tells: it slept
+  section.address = kBase, section.time = 1'000'000'901;
+  images.add_section(7, section);
+
+  Facts known = facts();
+  known.info.units.front().config = 1u << 6 | 1u << 11;  // context ids, timestamps
+  known.clock = Clock{};
+  known.clock->mult = 1;
+  const auto time = [](Trace& t, uint64_t value) {
+    for (t.put({0x02}); value > 0x7f; value >>= 7) t.put({static_cast<int>((value & 0x7f) | 0x80)});
+    t.put({static_cast<int>(value)});
+  };
+  Trace trace;
+  trace.put({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x01, 0x00, 0x04, 0x81, 0xb0, 7, 0, 0, 0});  // .. and its context id
+  trace.address(0x7000'0000).taken();
+  time(trace, 900);
+  trace.put({0x04, 0x81, 0xb0, 7, 0, 0, 0}).address(kBase).taken();  // Trace On, behind the exec
+  time(trace, 2'000'000'000);
+  trace.taken();
+
+  decode::ThreadTurns threads(images);
+  const auto decoder = make_decoder(known), flow = make_flow_decoder(known);
+  REQUIRE(decoder->use_threads(threads));
+  REQUIRE(flow->use_threads(threads));
+  Log log, by_flow;
+  decode_by(*decoder, trace, images.at(1, 0), raw_stream(), 3'000'000'000, log);
+  decode_by(*flow, trace, images.at(1, 0), raw_stream(), 3'000'000'000, by_flow);
+  CHECK(by_flow.all == log.all);
+  CHECK(segments_by_opencsd(*flow) == 0);
+  CHECK(log.losses.empty());
+  REQUIRE(log.blocks.size() == 3);
+  CHECK(log.blocks[0].ip == 0x7000'0000);
+  CHECK(log.blocks[1].ip == kBase);
+  CHECK(log.blocks[2].ip == kBase + 0x10);
 }
 
 TEST_CASE("a counter becomes perf time as TIME_CONV says") {

@@ -119,7 +119,13 @@ TEST_CASE("an exception says where it returns to") {
   put_exception(ring.writer, Exception::call, 0x400004);
   put_trace_on(ring.writer);
   put_overflow(ring.writer);
-  CHECK(ring.bytes() == Bytes{0x06, 0x05, 0x95, 0x01, 0x04, 0x05});
+  CHECK(ring.bytes() == Bytes{0x06, 0x05, 0x95, 0x01, 0x04, 0x00, 0x05});
+}
+
+TEST_CASE("a unit that is switched off says so") {
+  Ring ring;
+  put_discard(ring.writer);
+  CHECK(ring.bytes() == Bytes{0x00, 0x03});
 }
 
 TEST_CASE("A64 branches and where they go") {

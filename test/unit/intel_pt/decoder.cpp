@@ -2,17 +2,12 @@
 // The decoder on packets made with libipt's own encoder, and on traces of real hardware.
 #include "backends/intel_pt/decoder.hpp"
 
-#include <fmt/format.h>
-#include <intel-pt.h>
-#include <unistd.h>
-
-#include <catch2/catch.hpp>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
-using namespace tracectl;
-using namespace tracectl::decode;
+#include "test/flow/damage.hpp"
+#include "test/unit/intel_pt/decoding.hpp"
+
+using namespace decoding;
 
 namespace {
 
@@ -22,116 +17,8 @@ constexpr unsigned char kCode[] = {0x90, 0x74, 0x02, 0x90, 0x90, 0xe8, 0x06, 0, 
                                    0,    0x0f, 0x05, 0xeb, 0xf2, 0xcc, 0xcc, 0xc3};
 
 std::string code_file() {
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("tracectl-code-{}", ::getpid());
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(kCode), sizeof kCode);
-  return path.string();
-}
-
-ImageTimeline image_of(const std::string& file, uint64_t address, uint64_t size, uint64_t offset = 0, uint64_t time = 0) {
-  ImageTimeline images;
-  images.sections.push_back({time, address, size, offset, file, file, ""});
-  return images;
-}
-
-// Writes packets one after the other.
-class Trace {
- public:
-  Trace() : bytes_(1 << 16) {
-    pt_config config;
-    pt_config_init(&config);
-    config.begin = reinterpret_cast<uint8_t*>(bytes_.data());
-    config.end = config.begin + bytes_.size();
-    encoder_ = pt_alloc_encoder(&config);
-  }
-  ~Trace() { pt_free_encoder(encoder_); }
-  Trace(const Trace&) = delete;
-  Trace& operator=(const Trace&) = delete;
-
-  Trace& plain(pt_packet_type type) {
-    pt_packet p{};
-    p.type = type;
-    return put(p);
-  }
-  Trace& ip(pt_packet_type type, uint64_t address) {
-    pt_packet p{};
-    p.type = type;
-    p.payload.ip.ipc = address == 0 ? pt_ipc_suppressed : pt_ipc_sext_48;
-    p.payload.ip.ip = address;
-    return put(p);
-  }
-  Trace& tnt(const std::string& bits) {
-    pt_packet p{};
-    p.type = ppt_tnt_8;
-    p.payload.tnt.bit_size = static_cast<uint8_t>(bits.size());
-    for (const char c : bits) p.payload.tnt.payload = p.payload.tnt.payload << 1 | (c == '!' ? 1 : 0);
-    return put(p);
-  }
-  Trace& tsc(uint64_t value) {
-    pt_packet p{};
-    p.type = ppt_tsc;
-    p.payload.tsc.tsc = value;
-    return put(p);
-  }
-  Trace& mode64() {
-    pt_packet p{};
-    p.type = ppt_mode;
-    p.payload.mode.leaf = pt_mol_exec;
-    p.payload.mode.bits.exec = pt_set_exec_mode(ptem_64bit);
-    return put(p);
-  }
-  // PSB+ with tracing off, or on at `address`.
-  Trace& psb(uint64_t time, uint64_t address = 0) {
-    plain(ppt_psb).tsc(time).mode64();
-    if (address != 0) ip(ppt_fup, address);
-    return plain(ppt_psbend);
-  }
-  [[nodiscard]] uint64_t size() const {
-    uint64_t at = 0;
-    pt_enc_get_offset(encoder_, &at);
-    return at;
-  }
-  [[nodiscard]] std::vector<std::byte> bytes() const { return {bytes_.begin(), bytes_.begin() + static_cast<long>(size())}; }
-
- private:
-  Trace& put(const pt_packet& p) {
-    REQUIRE(pt_enc_next(encoder_, &p) > 0);
-    return *this;
-  }
-  std::vector<std::byte> bytes_;
-  pt_encoder* encoder_ = nullptr;
-};
-
-struct Log final : ItemSink {
-  std::vector<Block> blocks;
-  std::vector<uint64_t> times;
-  std::vector<Event> events;
-  std::vector<Loss> losses;
-  uint64_t insns = 0;
-  size_t stop_after = ~size_t{0};
-  bool on_block(const Stamp& s, const Block& b) override {
-    blocks.push_back(b);
-    times.push_back(s.time);
-    insns += b.insns;
-    return blocks.size() < stop_after;
-  }
-  bool on_event(const Stamp&, const Event& e) override {
-    events.push_back(e);
-    return true;
-  }
-  bool on_loss(const Stamp&, const Loss& l) override {
-    losses.push_back(l);
-    return true;
-  }
-};
-
-capture::AuxInfo emulated_info() { return {1, {8, 0, 1, 0, 1}}; }
-
-Log decode_all(std::span<const std::byte> trace, const ImageTimeline& images, const capture::AuxInfo& info = emulated_info(),
-               const std::string& cpuid = {}, uint64_t config = 0) {
-  Log log;
-  const auto decoder = intel_pt::make_decoder(info, cpuid, config);
-  REQUIRE(decoder->decode({}, trace, std::vector<Turn>{{0, 0, 1, 1, &images}}, log));
-  return log;
+  static const CodeFile file(kCode);
+  return file.path();
 }
 
 ImageTimeline test_image() { return image_of(code_file(), kBase, sizeof kCode); }
@@ -155,6 +42,21 @@ std::vector<std::byte> contents(const std::string& path) {
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   const auto* data = reinterpret_cast<const std::byte*>(text.data());
   return {data, data + text.size()};
+}
+
+// Some variants with faults: both decoders must still agree.
+void damaged(const std::vector<std::byte>& trace, const ImageTimeline& images, const capture::AuxInfo& info,
+             const std::string& cpuid, uint64_t config = 0) {
+  std::mt19937_64 random(3);
+  size_t losses = 0;
+  constexpr int kVariants = 150;
+  for (int variant = 0; variant < kVariants; ++variant) {
+    INFO("variant " << variant);
+    auto bytes = trace;
+    for (auto faults = 1 + random() % 3; faults != 0; --faults) flow::damage(bytes, random);
+    losses += decode_all(bytes, images, info, cpuid, config).losses.size();
+  }
+  CHECK(losses > kVariants / 10);
 }
 
 }  // namespace
@@ -339,7 +241,9 @@ TEST_CASE("a trace of one thread by real hardware has 21 instructions") {
   const std::string app = shared("intelpt-trace/a.out");
   const Log log = decode_all(contents(trace), image_of(app, 0x400000, 0x1000), {1, {}}, "GenuineIntel,6,79,1");
   CHECK(log.losses.empty());
+  CHECK(log.by_libipt == 0);
   CHECK(log.insns == 21);
+  damaged(contents(trace), image_of(app, 0x400000, 0x1000), {1, {}}, "GenuineIntel,6,79,1");
 }
 
 TEST_CASE("a trace by real hardware runs through three modules, and ends in one that was not kept") {
@@ -353,6 +257,7 @@ TEST_CASE("a trace by real hardware runs through three modules, and ends in one 
   CHECK(log.insns == 45);
   REQUIRE(log.losses.size() == 1);
   CHECK(log.losses[0].what.find("memory") != std::string::npos);
+  damaged(contents(trace), images, {1, {}}, "GenuineIntel,6,79,1");
 }
 
 TEST_CASE("a trace with MTC and CYC packets by real hardware has 8 instructions") {
@@ -365,6 +270,8 @@ TEST_CASE("a trace with MTC and CYC packets by real hardware has 8 instructions"
   const uint64_t config = 1 << 9 | 3 << 14 | 2;
   const Log log = decode_all(contents(trace), image_of(app, 0x401000, 0x27, 0x1000), info, "GenuineIntel,6,85,4", config);
   CHECK(log.losses.empty());
+  CHECK(log.by_libipt == 0);
   CHECK(log.insns == 8);
   CHECK(log.blocks.front().ip == 0x401000);
+  damaged(contents(trace), image_of(app, 0x401000, 0x27, 0x1000), info, "GenuineIntel,6,85,4", config);
 }

@@ -33,7 +33,7 @@ class View {
 };
 
 // The bytes of the one stream that complete() leaves, from `offset` of the stream on.
-std::string completed(const ThreadBuffers& buffers, uint64_t* offset) {
+std::string completed(ThreadBuffers& buffers, uint64_t* offset) {
   TempDir dir;
   auto writer = cap::Writer::create(setup(dir / "c"));
   REQUIRE(writer);
@@ -69,7 +69,7 @@ void hand_over(const ThreadBuffers& buffers, uint64_t aux_head, uint64_t publish
 }  // namespace
 
 TEST_CASE("a thread that died leaves what it had not handed over") {
-  const auto buffers = written("0123456789abcdef", 0);
+  auto buffers = written("0123456789abcdef", 0);
   hand_over(buffers, 8, 8);
   uint64_t offset = 0;
   CHECK(completed(buffers, &offset) == "89abcdef");
@@ -77,7 +77,7 @@ TEST_CASE("a thread that died leaves what it had not handed over") {
 }
 
 TEST_CASE("a thread that died while it handed trace over loses none of it") {
-  const auto buffers = written("0123456789abcdef", 0);
+  auto buffers = written("0123456789abcdef", 0);
   hand_over(buffers, 8, 16);  // `published` was advanced, aux_head not yet
   uint64_t offset = 0;
   CHECK(completed(buffers, &offset) == "89abcdef");
@@ -85,7 +85,7 @@ TEST_CASE("a thread that died while it handed trace over loses none of it") {
 }
 
 TEST_CASE("what is left lies across the ring's wrap") {
-  const auto buffers = written("0123456789abcdef", kRing - 8);
+  auto buffers = written("0123456789abcdef", kRing - 8);
   hand_over(buffers, kRing - 8, kRing - 8);
   uint64_t offset = 0;
   CHECK(completed(buffers, &offset) == "0123456789abcdef");

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "machines/kernel/clock.hpp"
+#include "machines/kernel/page_file.hpp"
 #include "machines/kernel/places.hpp"
 #include "machines/kernel/uprobe_page.hpp"
 
@@ -206,4 +207,14 @@ TEST_CASE("AArch64's page of displaced instructions is instructions of four byte
   REQUIRE(page.size() == 4096);
   CHECK(page.substr(0, 8) == std::string("\xa0\x00\x20\xd4\x1f\x20\x03\xd5", 8));
   CHECK(page.substr(4092) == "\x1f\x20\x03\xd5");
+}
+
+TEST_CASE("tracectl's own vdso is an ELF file, whole") {
+  const std::string page = own_vdso(4096);
+  REQUIRE(page.size() == 4096);
+  CHECK(page.substr(0, 4) ==
+        "\x7f"
+        "ELF");
+  CHECK(has_own_vdso(0x7fff12345000));
+  CHECK_FALSE(has_own_vdso(0xf7f12000));  // a 32-bit program's
 }

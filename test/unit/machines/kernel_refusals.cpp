@@ -106,6 +106,27 @@ TEST_CASE("the buffers' refusals") {
         "  hint: a power of two of pages, and not too many");
 }
 
+TEST_CASE("a pause that only the AUX mmap refuses is not told as a size") {
+  ResolvedPlan p = plan();
+  p.backend = BackendKind::coresight;
+  p.coresight.sink = "tmc_etr0";
+  const auto of = [&](int error) {
+    return explain({Step::map_aux, error, nullptr, 4711, -1, 4 << 20, 0}, p, host()).message();
+  };
+  CHECK(
+      of(ENOMEM) ==
+      "mapping an AUX buffer of 4MiB on thread 4711: cs_etm cannot trace this (Cannot allocate memory)\n"
+      "  hint: dmesg may say which: the trace unit's driver cannot pause (\"AUX pause is not supported\"; ETMv4 and ETE can "
+      "since Linux 6.16), or no path leads from a cpu to the sink tmc_etr0, or it is in use or broken; or memory is short: "
+      "a smaller size in [buffer]");
+  CHECK(of(EINVAL).find("cannot pause") != std::string::npos);
+  p.start_paused = false;
+  p.coresight.sink = "auto";
+  CHECK(of(ENOMEM).find("cannot pause") == std::string::npos);
+  CHECK(of(ENOMEM).find("no path leads from a cpu to a sink") != std::string::npos);
+  CHECK(of(EPERM).find("perf_event_mlock_kb") != std::string::npos);
+}
+
 TEST_CASE("no refusal is without words") {
   for (int step = 0; step <= static_cast<int>(Step::enable); ++step)
     for (const int error :

@@ -21,6 +21,23 @@ TEST_CASE("address filters as plans write them") {
   CHECK(parse_address_filter("kernel:vfs_read")->of_kernel());
 }
 
+TEST_CASE("places where a trace starts and stops") {
+  using Kind = AddressFilter::Kind;
+  const auto start = parse_address_filter("start app:main");
+  REQUIRE(start);
+  CHECK((start->kind == Kind::start && start->object == "app" && start->symbol == "main"));
+  const auto stop = parse_address_filter("stop app:0x1234");
+  REQUIRE(stop);
+  CHECK((stop->kind == Kind::stop && stop->symbol.empty() && stop->from == 0x1234 && stop->to == 0));
+  CHECK(parse_address_filter("start 0xffff800080001000")->of_kernel());
+  CHECK(parse_address_filter("app:main")->kind == Kind::range);
+  const auto all = parse_address_filter("stop app:*");
+  REQUIRE_FALSE(all);
+  CHECK(all.error().offset == 9);
+  for (const char* text : {"start", "start ", "stop app:0x10-0x20", "start main", "begin app:main"})
+    CHECK_FALSE(parse_address_filter(text));
+}
+
 TEST_CASE("address filters that say nothing are refused at their place") {
   for (const char* text : {"main", "", ":main", "app:", "app:0x10", "app:0x20-0x10", "app:0x10-0x10", "app:0x-0x10",
                            "my app:main", "app:0x10-zz"}) {
