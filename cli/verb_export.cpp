@@ -6,11 +6,11 @@
 #include <algorithm>
 
 #include "cli/capture_options.hpp"
+#include "cli/each_stream.hpp"
+#include "cli/export_profile.hpp"
 #include "cli/export_snapshot.hpp"
 #include "cli/verbs.hpp"
 #include "core/capture/tally.hpp"
-#include "views/autofdo.hpp"
-#include "views/filters.hpp"
 #include "views/folded.hpp"
 #include "views/perfetto.hpp"
 #include "views/speedscope.hpp"
@@ -19,9 +19,7 @@ namespace tracectl::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "Formats:\n"
-    "  autofdo     how often each run of instructions and each branch of --binary was executed, as text for\n"
-    "              create_llvm_prof --profiler text\n"
+    "Other formats:\n"
     "  folded      \"thread;f;g COUNT\" by instructions, for flame graph tools\n"
     "  perfetto    calls, windows, trigger hits and losses as tracks, for https://ui.perfetto.dev\n"
     "  snapshot    CoreSight trace with its code as an OpenCSD snapshot directory (-o DIR)\n"
@@ -44,27 +42,9 @@ struct FileClose {
   void operator()(std::FILE* f) const { std::fclose(f); }
 };
 
-// Decodes every selected stream into a Sink of its own, made with `whole`; true when something was lost.
-template <class Sink, class Whole, class Behind>
-Result<bool> each_stream(OpenCapture& capture, const Options& options, Whole& whole, Behind behind) {
-  bool lossy = false;
-  const auto done = for_each_stream(capture, options.capture, [&](StreamVisit& visit) -> Result<bool> {
-    Sink sink(whole, visit.context);
-    views::OnlyWindow window(visit.context, options.capture.window, sink);
-    decode::ItemSink& first = options.capture.window != 0 ? static_cast<decode::ItemSink&>(window) : sink;
-    if (auto result = visit.decode(first); !result) return tl::unexpected(result.error());
-    sink.finish();
-    behind(sink);
-    lossy = lossy || sink.losses() != 0;
-    return true;
-  });
-  if (!done) return tl::unexpected(done.error());
-  return lossy;
-}
-
 Result<bool> to_folded(OpenCapture& capture, const Options& options, views::Out& out) {
   views::Folded folded;
-  auto lossy = each_stream<views::Folded::Stream>(capture, options, folded, [](auto&) {});
+  auto lossy = each_stream<views::Folded::Stream>(capture, options.capture, folded, [](auto&) {});
   if (lossy) folded.print(out);
   return lossy;
 }
@@ -101,7 +81,7 @@ Result<bool> to_perfetto(OpenCapture& capture, const Options& options, views::Ou
   const decode::Window* only = options.capture.window == 0 ? nullptr : &capture.windows.all()[options.capture.window - 1];
   LossTotals placed;
   records_to_perfetto(capture, options, only, trace, placed);
-  auto lossy = each_stream<views::Perfetto::Stream>(capture, options, trace, [](auto&) {});
+  auto lossy = each_stream<views::Perfetto::Stream>(capture, options.capture, trace, [](auto&) {});
   if (!lossy) return lossy;
   for (size_t i = 0; i < kLossKinds; ++i)
     trace.loss_somewhere(static_cast<LossKind>(i), capture.loss.count[i] - std::min(capture.loss.count[i], placed.count[i]));
@@ -121,33 +101,41 @@ uint64_t first_time(const capture::Reader& reader) {
 Result<bool> to_speedscope(OpenCapture& capture, const Options& options, views::Out& out) {
   const std::string& name = capture.facts.title.empty() ? capture.reader.path() : capture.facts.title;
   views::Speedscope file(name, first_time(capture.reader), out);
-  auto lossy = each_stream<views::Speedscope::Stream>(capture, options, file, [](auto& sink) { sink.close_profile(); });
+  auto lossy =
+      each_stream<views::Speedscope::Stream>(capture, options.capture, file, [](auto& sink) { sink.close_profile(); });
   if (lossy) file.finish();
   return lossy;
 }
 
-Result<bool> to_autofdo(OpenCapture& capture, const Options& options, views::Out& out) {
-  auto binary = views::ProfiledBinary::open(options.binary);
-  if (!binary) return tl::unexpected<Error>(binary.error());
-  views::AutoFdo profile(std::move(*binary));
-  auto lossy = each_stream<views::AutoFdo::Stream>(capture, options, profile, [](auto&) {});
-  if (!lossy) return lossy;
-  if (profile.empty()) return tl::unexpected<Error>(profile.why_empty());
-  profile.print(out);
-  return lossy;
+Result<bool> to_profile(OpenCapture& capture, const Options& options, views::Out& out) {
+  auto traced = profile_of(capture, options.capture, options.binary);
+  if (!traced) return tl::unexpected<Error>(traced.error());
+  const auto text = profile_format(options.to)->write(traced->profile);
+  if (!text) return tl::unexpected<Error>(text.error());
+  out.bytes(*text);
+  return traced->lossy;
+}
+
+// What stands at the end of --help.
+std::string footer() {
+  std::string out = "Profiles of --binary:\n";
+  for (const ProfileFormat& format : profile_formats()) out += fmt::format("  {:<12}{}\n", format.name, format.help);
+  return out + kFooter;
 }
 
 using Export = Result<bool> (*)(OpenCapture&, const Options&, views::Out&);
 constexpr std::pair<const char*, Export> kFormats[] = {
-    {"autofdo", to_autofdo}, {"folded", to_folded}, {"perfetto", to_perfetto}, {"speedscope", to_speedscope}};
+    {"folded", to_folded}, {"perfetto", to_perfetto}, {"speedscope", to_speedscope}};
 
 std::vector<std::string> formats() {
   std::vector<std::string> out = {"snapshot"};
   for (const auto& [name, write] : kFormats) out.emplace_back(name);
+  for (const ProfileFormat& format : profile_formats()) out.emplace_back(format.name);
   return out;
 }
 
 Export export_to(const std::string& format) {
+  if (profile_format(format) != nullptr) return to_profile;
   const auto* row = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const auto& r) { return format == r.first; });
   return row->second;  // the option takes no other
 }
@@ -178,7 +166,7 @@ int to_snapshot(const Options& options) {
 
 int export_capture(const Options& options) {
   if (options.to == "snapshot") return to_snapshot(options);
-  if (options.to == "autofdo" && options.binary.empty())
+  if (profile_format(options.to) != nullptr && options.binary.empty())
     return report_error(fail_usage("a profile is of one binary: which?", "--binary ./app").value());
   if (options.to == "perfetto" && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
     return report_error(fail_usage("a perfetto trace is no text for a terminal", "-o FILE").value());
@@ -206,9 +194,9 @@ void add_export(CLI::App& app, VerbRun& run) {
   add_capture(*verb, options->capture);
   add_thread_and_window(*verb, options->capture);
   verb->add_option("--to", options->to, "the format")->required()->check(CLI::IsMember(formats()));
-  verb->add_option("--binary", options->binary, "autofdo: the program or library whose profile is wanted");
+  verb->add_option("--binary", options->binary, "profiles: the program or library whose profile is wanted");
   verb->add_option("-o,--output", options->output, "the file to write; else the standard output");
-  verb->footer(kFooter);
+  verb->footer(footer());
   verb->callback([options, &run] { run = [options] { return export_capture(*options); }; });
 }
 

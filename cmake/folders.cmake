@@ -23,7 +23,8 @@ tracectl_folder(tc_intel_pt backends/intel_pt tc_decode tc_core ${LIBIPT} ${ZYDI
 tracectl_folder(tc_coresight backends/coresight tc_decode tc_core ${OPENCSD_C_API} ${OPENCSD})
 tracectl_folder(tc_config config tc_triggers tc_intel_pt tc_coresight tc_core nlohmann_json::nlohmann_json)
 tracectl_folder(tc_machines machines tc_triggers tc_intel_pt tc_coresight tc_core)
-tracectl_folder(tc_views views tc_decode tc_core PkgConfig::CAPSTONE nlohmann_json::nlohmann_json)
+tracectl_folder(tc_profile profile tc_decode tc_core)
+tracectl_folder(tc_views views tc_profile tc_decode tc_core PkgConfig::CAPSTONE nlohmann_json::nlohmann_json)
 
 # The page of `report --html` is written as HTML, CSS and JavaScript, and lives inside the program.
 set(html ${CMAKE_SOURCE_DIR}/views/html)
@@ -40,5 +41,5 @@ add_subdirectory(machines/emulated/plugin)
 
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.cpp)
 add_executable(tracectl ${cli_sources})
-target_link_libraries(tracectl PRIVATE tc_config tc_machines tc_views tc_decode tc_intel_pt tc_coresight tc_triggers tc_core)
+target_link_libraries(tracectl PRIVATE tc_config tc_machines tc_views tc_profile tc_decode tc_intel_pt tc_coresight tc_triggers tc_core)
 target_compile_definitions(tracectl PRIVATE TRACECTL_VERSION="${PROJECT_VERSION}")

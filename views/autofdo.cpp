@@ -87,20 +87,14 @@ void AutoFdo::fold(const EdgeTable& edges, decode::Locator& locator, uint64_t ti
       return;
     }
     const uint64_t last = *from + (e.last - e.ip);
-    ranges_[{*from, last}] += e.count;
+    uint64_t& runs = profile_.ranges[{*from, last}];
+    runs = profile::sum(runs, e.count);
     if (!e.taken || e.to == 0) return;
-    if (const auto to = address_in(locator.at(e.to, time))) branches_[{last, *to}] += e.count;
+    const auto to = address_in(locator.at(e.to, time));
+    if (!to) return;
+    uint64_t& times = profile_.branches[{last, *to}];
+    times = profile::sum(times, e.count);
   });
-}
-
-void AutoFdo::print(Out& out) const {
-  out.line(fmt::format("{}", ranges_.size()));
-  for (const auto& [range, count] : ranges_) out.line(fmt::format("{:x}-{:x}:{}", range.first, range.second, count));
-  out.line("0");
-  out.line(fmt::format("{}", branches_.size()));
-  for (const auto& [branch, count] : branches_) out.line(fmt::format("{:x}->{:x}:{}", branch.first, branch.second, count));
-  if (!binary_.build_id.empty()) out.line("// build_id: 0x" + binary_.build_id);
-  out.line("// " + binary_.path);
 }
 
 Error AutoFdo::why_empty() const {

@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AutoFdo: how often each run of instructions of one binary was executed and each branch of it taken, as the text that
-// `create_llvm_prof --profiler text` reads. Every branch of the trace counts; nothing is sampled.
-//
-// Shape:  three sections, each a count and so many lines, ascending: ranges FROM-TO:COUNT (from a branch's target to the
-//         next branch, both inclusive), addresses (always 0 lines: the ranges say more), branches FROM->TO:COUNT, those
-//         taken within the binary; then the build-id and the path as comments.
-// Units:  addresses are hex, relative to the first load segment (decode/load_segments.hpp).
-// Source: github.com/google/autofdo, sample_reader.cc (TextSampleReader).
+// AutoFdo: what a trace tells of one binary, as a Profile. Every branch of the trace counts; nothing is sampled.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +7,13 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/result.hpp"
 #include "decode/load_segments.hpp"
+#include "profile/profile.hpp"
 #include "views/context.hpp"
 #include "views/edge_table.hpp"
-#include "views/out.hpp"
 
 namespace tracectl::views {
 
@@ -38,7 +30,10 @@ struct ProfiledBinary {
 
 class AutoFdo {
  public:
-  explicit AutoFdo(ProfiledBinary binary) : binary_(std::move(binary)) {}
+  explicit AutoFdo(ProfiledBinary binary) : binary_(std::move(binary)) {
+    profile_.path = binary_.path;
+    profile_.build_id = binary_.build_id;
+  }
 
   class Stream final : public decode::ItemSink {
    public:
@@ -62,18 +57,16 @@ class AutoFdo {
     uint64_t time_ = 0, losses_ = 0;
   };
 
-  void print(Out& out) const;
-  [[nodiscard]] bool empty() const { return ranges_.empty(); }
-  // Why it is: a sentence for people. `images`: of the capture.
+  [[nodiscard]] const profile::Profile& profile() const { return profile_; }
+  // Why it is empty: a sentence for people.
   [[nodiscard]] Error why_empty() const;
 
  private:
-  using Pair = std::pair<uint64_t, uint64_t>;
   void fold(const EdgeTable& edges, decode::Locator& locator, uint64_t time);
   [[nodiscard]] std::optional<uint64_t> address_in(const decode::Place& place) const;
 
   ProfiledBinary binary_;
-  std::map<Pair, uint64_t> ranges_, branches_;
+  profile::Profile profile_;
   std::map<std::string, uint64_t> elsewhere_;  // instructions by name of the file that they were in
   std::set<std::string> other_builds_;         // build-ids of files with the binary's name
 };

@@ -12,8 +12,9 @@ import sys
 
 # folder -> what it may include of ours, itself besides. Longest prefix wins.
 ARROWS = {
-    "cli": {"config", "core", "triggers", "backends/intel_pt", "backends/coresight", "machines", "decode", "views"},
-    "views": {"decode", "core"},
+    "cli": {"config", "core", "triggers", "backends/intel_pt", "backends/coresight", "machines", "decode", "profile", "views"},
+    "views": {"profile", "decode", "core"},
+    "profile": {"decode", "core"},
     "config": {"triggers", "backends/intel_pt", "backends/coresight", "core"},
     "machines": {"triggers", "backends/intel_pt", "backends/coresight", "core"},
     "backends/intel_pt": {"decode", "core"},

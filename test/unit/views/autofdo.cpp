@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "views/autofdo.hpp"
 
+#include "profile/autofdo_text.hpp"
 #include "test/unit/views/fixture.hpp"
 
 using namespace tracectl;
@@ -10,12 +11,12 @@ using namespace tracectl::views::test;
 namespace {
 
 // The text of what `feed` runs, with addresses from f0 on in place of those from the first load segment.
-struct Profile {
+struct OfTrace {
   Thread thread;
   AutoFdo whole;
   uint64_t f0 = 0;
 
-  explicit Profile(const std::string& build_id = "", const std::string& name = "")
+  explicit OfTrace(const std::string& build_id = "", const std::string& name = "")
       : whole(opened(build_id, name.empty() ? thread.images.sections[0].name : name)) {
     f0 = *decode::LoadSegments::of(program())->address_of(thread.images.sections[0].file_offset);
     thread.images.sections[0].build_id = "";
@@ -32,7 +33,7 @@ struct Profile {
     AutoFdo::Stream stream(whole, thread.context);
     feed(stream);
     stream.finish();
-    return captured([this](Out& out) { whole.print(out); });
+    return profile::to_autofdo_text(whole.profile());
   }
   [[nodiscard]] std::string range(uint64_t from, uint64_t to, int count) const {
     return fmt::format("{:x}-{:x}:{}\n", f0 + from, f0 + to, count);
@@ -45,7 +46,7 @@ struct Profile {
 }  // namespace
 
 TEST_CASE("ranges and taken branches are counted and ascend") {
-  Profile p;
+  OfTrace p;
   const auto text = p.text([&p](auto& sink) {
     for (int i = 0; i < 3; ++i) p.thread.run(sink, Thread::at(1), 4, BranchKind::cond, Thread::at(1), true);
     p.thread.run(sink, Thread::at(1), 4, BranchKind::cond, Thread::at(1, 4), false);
@@ -56,7 +57,7 @@ TEST_CASE("ranges and taken branches are counted and ascend") {
 }
 
 TEST_CASE("a block that ends without a branch goes on in the next one") {
-  Profile p;
+  OfTrace p;
   const auto text = p.text([&p](auto& sink) {
     p.thread.run(sink, Thread::at(2), 3, BranchKind::none, Thread::at(2, 3), false);
     p.thread.run(sink, Thread::at(2, 3), 2, BranchKind::none, Thread::at(2, 5), false);
@@ -67,7 +68,7 @@ TEST_CASE("a block that ends without a branch goes on in the next one") {
 }
 
 TEST_CASE("a loss ends a range: nothing joins across it") {
-  Profile p;
+  OfTrace p;
   const auto text = p.text([&p](auto& sink) {
     p.thread.run(sink, Thread::at(2), 3, BranchKind::none, Thread::at(2, 3), false);
     sink.on_loss({}, {});
@@ -77,7 +78,7 @@ TEST_CASE("a loss ends a range: nothing joins across it") {
 }
 
 TEST_CASE("a branch out of the binary is in its range and no branch") {
-  Profile p;
+  OfTrace p;
   const auto text = p.text([&p](auto& sink) { p.thread.run(sink, Thread::at(1), 2, BranchKind::call, 0x77770000); });
   CHECK(text == "1\n" + p.range(16, 17, 1) + "0\n0\n// /x/prog\n");
 }
@@ -85,7 +86,7 @@ TEST_CASE("a branch out of the binary is in its range and no branch") {
 TEST_CASE("a binary is known by its build-id before its name") {
   decode::Section section;
   section.name = "/other/place/prog";
-  ProfiledBinary binary = Profile::opened("", "/x/prog");
+  ProfiledBinary binary = OfTrace::opened("", "/x/prog");
   CHECK(binary.is(section));
   section.build_id = "aa";
   CHECK(binary.is(section));
@@ -99,20 +100,20 @@ TEST_CASE("a binary is known by its build-id before its name") {
 }
 
 TEST_CASE("an empty profile says why") {
-  Profile nothing;
+  OfTrace nothing;
   nothing.text([](auto&) {});
-  REQUIRE(nothing.whole.empty());
+  REQUIRE(nothing.whole.profile().empty());
   CHECK(nothing.whole.why_empty().what.find("no instruction") != std::string::npos);
 
-  Profile elsewhere("", "/x/other");
+  OfTrace elsewhere("", "/x/other");
   elsewhere.text([&](auto& sink) { elsewhere.thread.run(sink, Thread::at(1), 4, BranchKind::ret, 0); });
-  REQUIRE(elsewhere.whole.empty());
+  REQUIRE(elsewhere.whole.profile().empty());
   CHECK(elsewhere.whole.why_empty().what.find("most ran in prog") != std::string::npos);
 
-  Profile stale("bb");
+  OfTrace stale("bb");
   stale.thread.images.sections[0].build_id = "aa";
   stale.text([&](auto& sink) { stale.thread.run(sink, Thread::at(1), 4, BranchKind::ret, 0); });
-  REQUIRE(stale.whole.empty());
+  REQUIRE(stale.whole.profile().empty());
   CHECK(stale.whole.why_empty().what.find("another build of it, with the build-id aa") != std::string::npos);
 }
 

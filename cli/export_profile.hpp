@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// export --to autofdo and its like: the profile of one binary, in one of several formats.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/capture_options.hpp"
+#include "core/result.hpp"
+#include "profile/profile.hpp"
+
+namespace tracectl::cli {
+
+struct ProfileFormat {
+  const char* name;
+  const char* help;  // for --help
+  // The file's bytes. Errors: what the format cannot say of this binary, in words.
+  Result<std::string> (*write)(const profile::Profile& profile);
+};
+
+[[nodiscard]] const std::vector<ProfileFormat>& profile_formats();
+[[nodiscard]] const ProfileFormat* profile_format(const std::string& name);  // nullptr: none of that name
+
+struct TracedProfile {
+  profile::Profile profile;  // not empty
+  bool lossy = false;        // something was lost
+};
+// Errors: no such file, a capture that does not decode, a profile that would be empty, and why.
+Result<TracedProfile> profile_of(OpenCapture& capture, const CaptureOptions& options, const std::string& binary);
+
+}  // namespace tracectl::cli
