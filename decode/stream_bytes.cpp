@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/fd.hpp"
@@ -52,6 +55,68 @@ uint64_t time_at(const capture::AuxStream& stream, uint64_t position) {
                                        [](uint64_t at, const capture::AuxPiece& piece) { return at < piece.offset; });
   return behind == stream.pieces.begin() ? 0 : std::prev(behind)->time;
 }
+
+constexpr size_t kMostMaps = 20'000;  // a third of what a process may have (vm.max_map_count)
+
+// Room for a whole stream, into which its fragments come one behind the other: whole pages as maps of the file, the rest
+// copied.
+class Pages {
+ public:
+  static std::optional<Pages> reserve(const capture::AuxStream& stream) {
+    uint64_t total = 0;
+    for (const auto& fragment : stream.fragments) total += fragment.size;
+    Pages out;
+    out.page_ = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    out.begin_ = out.end_ = stream.fragments.front().file_offset % out.page_;
+    out.room_ = (out.begin_ + total + out.page_ - 1) / out.page_ * out.page_;
+    void* map = ::mmap(nullptr, out.room_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) return std::nullopt;
+    out.base_ = static_cast<std::byte*>(map);
+    return out;
+  }
+  Pages(Pages&& o) noexcept
+      : base_(std::exchange(o.base_, nullptr)),
+        page_(o.page_),
+        room_(o.room_),
+        begin_(o.begin_),
+        end_(o.end_),
+        copied_(o.copied_) {}
+  Pages& operator=(Pages&&) = delete;
+  ~Pages() {
+    if (base_ != nullptr) ::munmap(base_, room_);
+  }
+
+  // False: it does not lie in its pages as it should, and there would be too much to copy.
+  bool append(const capture::Reader& reader, const capture::AuxFragment& fragment) {
+    const auto bytes = reader.bytes(fragment);
+    const uint64_t first = (end_ + page_ - 1) / page_ * page_, behind = (end_ + bytes.size()) / page_ * page_;
+    const bool fits = (fragment.file_offset - end_) % page_ == 0 && first < behind;
+    uint64_t copied = bytes.size();
+    if (fits) {
+      if (!reader.map_at(base_ + first, fragment.file_offset + (first - end_), behind - first)) return false;
+      copy(bytes.first(first - end_), end_);
+      copy(bytes.subspan(behind - end_), behind);
+      copied -= behind - first;
+    } else if (copied_ + copied <= StreamBytes::kLargestInMemory) {
+      copy(bytes, end_);
+    }
+    end_ += bytes.size();
+    copied_ += copied;
+    return copied_ <= StreamBytes::kLargestInMemory;
+  }
+
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {base_ + begin_, end_ - begin_}; }
+
+ private:
+  Pages() = default;
+  void copy(std::span<const std::byte> bytes, uint64_t to) const {
+    if (!bytes.empty()) std::memcpy(base_ + to, bytes.data(), bytes.size());
+  }
+
+  std::byte* base_ = nullptr;
+  uint64_t page_ = 0, room_ = 0, begin_ = 0, end_ = 0;  // bytes; begin_, end_: of the trace in it
+  uint64_t copied_ = 0;
+};
 
 }  // namespace
 
@@ -107,7 +172,20 @@ Result<StreamBytes> StreamBytes::join(std::span<const std::span<const std::byte>
   return out;
 }
 
+std::optional<StreamBytes> StreamBytes::mapped(const capture::Reader& reader, const capture::AuxStream& stream) {
+  if (stream.fragments.size() < 2 || stream.fragments.size() > kMostMaps / 2) return std::nullopt;
+  auto pages = Pages::reserve(stream);
+  if (!pages) return std::nullopt;
+  for (const auto& fragment : stream.fragments)
+    if (!pages->append(reader, fragment)) return std::nullopt;
+  StreamBytes out;
+  out.bytes_ = pages->bytes();
+  out.owner_ = std::make_shared<Pages>(std::move(*pages));
+  return out;
+}
+
 Result<StreamBytes> StreamBytes::of(const capture::Reader& reader, const capture::AuxStream& stream) {
+  if (auto out = mapped(reader, stream)) return std::move(*out);
   std::vector<std::span<const std::byte>> parts;
   for (const auto& fragment : stream.fragments) parts.push_back(reader.bytes(fragment));
   return join(parts);

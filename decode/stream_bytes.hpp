@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // StreamBytes: the trace of one stream, its kept bytes joined. A single fragment lies in the
-// capture's own map; several are joined, small ones in memory, large ones in an unlinked
-// temporary file whose pages the kernel can give back, so that memory stays flat.
+// capture's own map. Several are mapped one behind the other, without reading them, where they lie in
+// the file's pages as they shall lie in memory's (the large ones of our captures do). Else they are
+// joined, small ones in memory, large ones in an unlinked temporary file whose pages the kernel can
+// give back. Memory stays flat either way.
 //
 // A ring (mode = ring) is kept in pieces, with gaps where it was written over: each run of bytes
 // without a gap is decoded from its own first PSB.
@@ -11,6 +13,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,6 +45,7 @@ class StreamBytes {
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
+  static std::optional<StreamBytes> mapped(const capture::Reader& reader, const capture::AuxStream& stream);
   std::span<const std::byte> bytes_;
   std::shared_ptr<void> owner_;  // what keeps bytes_ alive; null when the capture does
 };

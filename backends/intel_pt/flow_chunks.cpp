@@ -59,14 +59,6 @@ unsigned processors() {
   return known ? static_cast<unsigned>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
 }
 
-// Where chunks begin.
-std::vector<uint64_t> cut_at_psbs(std::span<const std::byte> trace, uint64_t size) {
-  std::vector<uint64_t> out;
-  for (auto psb = find_psb(trace, 0); psb; psb = find_psb(trace, std::max(*psb + 1, *psb / size * size + size)))
-    out.push_back(*psb);
-  return out;
-}
-
 }  // namespace
 
 FlowChunks::FlowChunks(const FlowThreads& threads, const TraceFacts& facts, int32_t cpu, std::span<const std::byte> trace,
@@ -76,8 +68,7 @@ FlowChunks::FlowChunks(const FlowThreads& threads, const TraceFacts& facts, int3
   const unsigned count = threads.count != 0 ? threads.count : processors();
   // Time between branches adds up from the beginning on.
   if (count < 2 || trace.size() < 2 * size || facts.fine_time()) return;
-  psbs_ = cut_at_psbs(trace, size);
-  done_.resize(psbs_.size());
+  size_ = size;
   ahead_ = count + kAhead;
   for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -91,15 +82,30 @@ FlowChunks::~FlowChunks() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+// The trace is only looked at as far as it is decoded. Under lock_; false: there is no more.
+bool FlowChunks::cut_one_more() {
+  if (size_ == 0 || all_cut_) return false;
+  const uint64_t from = psbs_.empty() ? 0 : std::max(psbs_.back() + 1, psbs_.back() / size_ * size_ + size_);
+  const auto psb = find_psb(trace_, from);
+  all_cut_ = !psb;
+  if (all_cut_) return false;
+  psbs_.push_back(*psb);
+  done_.emplace_back();
+  return true;
+}
+
 // False: there is no more.
-bool FlowChunks::next_task(size_t& task, std::unique_ptr<FlowChunk>& chunk) {
+bool FlowChunks::next_task(Task& task, std::unique_ptr<FlowChunk>& chunk) {
   std::unique_lock lock(lock_);
   changed_.wait(lock, [this] {
     begun_ = std::max(begun_, wanted_);
-    return over_ || begun_ == psbs_.size() || begun_ < wanted_ + ahead_;
+    return over_ || begun_ < wanted_ + ahead_;
   });
-  if (over_ || begun_ == psbs_.size()) return false;
-  task = begun_++;
+  while (psbs_.size() <= begun_ + 1 && cut_one_more()) {
+  }
+  if (over_ || begun_ >= psbs_.size()) return false;
+  task = {begun_, psbs_[begun_], begun_ + 1 < psbs_.size() ? psbs_[begun_ + 1] : ~uint64_t{0}};
+  ++begun_;
   chunk = nullptr;
   if (free_.empty()) return true;
   chunk = std::move(free_.back());
@@ -110,25 +116,27 @@ bool FlowChunks::next_task(size_t& task, std::unique_ptr<FlowChunk>& chunk) {
 void FlowChunks::work() {
   ChunkWalk walk(facts_, cpu_, trace_, turns_);
   std::unique_ptr<FlowChunk> chunk;
-  for (size_t task = 0; next_task(task, chunk);) {
+  for (Task task; next_task(task, chunk);) {
     if (chunk == nullptr) chunk = std::make_unique<FlowChunk>(counted_);
-    walk.decode(psbs_[task], task + 1 < psbs_.size() ? psbs_[task + 1] : ~uint64_t{0}, *chunk);
+    walk.decode(task.begin, task.end, *chunk);
     {
       const std::scoped_lock lock(lock_);
-      if (task >= wanted_) done_[task] = std::move(chunk);
+      if (task.number >= wanted_) done_[task.number] = std::move(chunk);
     }
     changed_.notify_all();
   }
 }
 
 std::unique_ptr<FlowChunk> FlowChunks::take(uint64_t psb) {
+  std::unique_lock lock(lock_);
+  while ((psbs_.empty() || psbs_.back() < psb) && cut_one_more()) {
+  }
   const auto at = std::lower_bound(psbs_.begin(), psbs_.end(), psb);
   const auto i = static_cast<size_t>(at - psbs_.begin());
-  std::unique_lock lock(lock_);
   const bool passed = i < wanted_;
   for (; wanted_ < i; ++wanted_) done_[wanted_] = nullptr;
   changed_.notify_all();
-  if (passed || at == psbs_.end() || *at != psb) return nullptr;
+  if (passed || i == psbs_.size() || psbs_[i] != psb) return nullptr;
   changed_.wait(lock, [&] { return done_[i] != nullptr; });
   auto out = std::move(done_[i]);
   wanted_ = i + 1;
@@ -146,7 +154,10 @@ void FlowChunks::give_back(std::unique_ptr<FlowChunk> chunk) {
   free_.push_back(std::move(chunk));
 }
 
-uint64_t FlowChunks::next(uint64_t psb) const {
+uint64_t FlowChunks::next(uint64_t psb) {
+  const std::scoped_lock lock(lock_);
+  while ((psbs_.empty() || psbs_.back() <= psb) && cut_one_more()) {
+  }
   const auto at = std::upper_bound(psbs_.begin(), psbs_.end(), psb);
   return at == psbs_.end() ? ~uint64_t{0} : *at;
 }

@@ -49,20 +49,27 @@ class FlowChunks {
   // Its memory is used again.
   void give_back(std::unique_ptr<FlowChunk> chunk);
   // Where the next chunk begins behind `psb`.
-  [[nodiscard]] uint64_t next(uint64_t psb) const;
+  [[nodiscard]] uint64_t next(uint64_t psb);
 
  private:
   static constexpr size_t kAhead = 2;
   void work();
-  bool next_task(size_t& task, std::unique_ptr<FlowChunk>& chunk);
+  struct Task {
+    size_t number = 0;
+    uint64_t begin = 0, end = 0;  // PSBs; end: ~0 with the last
+  };
+  bool next_task(Task& task, std::unique_ptr<FlowChunk>& chunk);
+  bool cut_one_more();
 
   const TraceFacts& facts_;
   int32_t cpu_;
   std::span<const std::byte> trace_;
   std::span<const decode::Turn> turns_;
   bool counted_;
-  std::vector<uint64_t> psbs_;  // where chunks begin, ascending
+  uint64_t size_ = 0;  // of a chunk at least, bytes; 0: there are no chunks
   std::mutex lock_;
+  std::vector<uint64_t> psbs_;  // where chunks begin, ascending: as far as somebody has looked
+  bool all_cut_ = false;
   std::condition_variable changed_;
   std::vector<std::unique_ptr<FlowChunk>> done_, free_;
   size_t ahead_ = 0;  // chunks at once

@@ -72,17 +72,17 @@ std::string event_desc(const std::vector<EventSetup>& events) {
   return out;
 }
 
-std::string auxtrace_index(const std::vector<uint64_t>& index) {
+std::string auxtrace_index(const std::vector<IndexEntry>& index) {
   std::string out;
   put(out, static_cast<uint64_t>(index.size()));
-  for (const uint64_t offset : index) {
-    put(out, offset);
-    put(out, static_cast<uint64_t>(sizeof(perf::AuxtraceRecord)));
+  for (const IndexEntry& entry : index) {
+    put(out, entry.offset);
+    put(out, entry.size);
   }
   return out;
 }
 
-std::map<unsigned, std::string> sections_of(const FeatureFacts& facts, const std::vector<uint64_t>& index) {
+std::map<unsigned, std::string> sections_of(const FeatureFacts& facts, const std::vector<IndexEntry>& index) {
   std::map<unsigned, std::string> out;
   const auto text = [&out](unsigned feature, const std::string& value) {
     if (!value.empty()) out[feature] = one_text(value);
@@ -124,7 +124,7 @@ FeatureFacts facts_of_this_machine(const WriterSetup& setup) {
   return facts;
 }
 
-FeatureBlock feature_block(const FeatureFacts& facts, const std::vector<uint64_t>& index, uint64_t begin) {
+FeatureBlock feature_block(const FeatureFacts& facts, const std::vector<IndexEntry>& index, uint64_t begin) {
   const auto sections = sections_of(facts, index);
   FeatureBlock out;
   std::string bodies;

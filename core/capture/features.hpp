@@ -12,6 +12,11 @@
 
 namespace tracectl::capture {
 
+// An AUXTRACE record.
+struct IndexEntry {
+  uint64_t offset = 0, size = 0;  // in the file; bytes of the record without its payload
+};
+
 // What the sections say besides the index. Empty text: the section is left out.
 struct FeatureFacts {
   std::string hostname, os_release, arch, cpu_desc, cpuid;
@@ -27,13 +32,13 @@ struct FeatureFacts {
 [[nodiscard]] std::string arch_of(uint32_t aux_type);
 
 // The feature table and the sections behind it, as they follow the records at file offset
-// `begin`; `bits` for the header. `index`: file offsets of the AUXTRACE records.
+// `begin`; `bits` for the header. `index`: all AUXTRACE records.
 // perf warns of none of these; AUXTRACE makes it seek instead of scan, EVENT_DESC names
 // the events.
 struct FeatureBlock {
   std::string bytes;
   std::array<uint64_t, 4> bits{};
 };
-[[nodiscard]] FeatureBlock feature_block(const FeatureFacts& facts, const std::vector<uint64_t>& index, uint64_t begin);
+[[nodiscard]] FeatureBlock feature_block(const FeatureFacts& facts, const std::vector<IndexEntry>& index, uint64_t begin);
 
 }  // namespace tracectl::capture

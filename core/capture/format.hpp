@@ -24,8 +24,11 @@
 // - No feature bit is set before every feature section is written: a file without feature bits
 //   was not finished, and its records go on to the end of the file.
 // - FINISHED_ROUND: no later record is older than the newest record before the previous one.
-// - Payloads of one idx are in stream order. A payload ends at a packet's end, so that its
-//   padding (PT: PAD packets) changes nothing.
+// - A large payload's place in its page is that of its place among its stream's payloads; the record in front of it is
+//   as much longer. Readers map them one behind the other and need not copy (decode/stream_bytes.hpp).
+// - Payloads of one idx are in stream order. A payload with padding ends at a packet's end, so that the
+//   padding (PT: PAD packets) changes nothing; one of a multiple of 8 bytes may end anywhere
+//   (WriterSetup::whole_streams).
 //
 // Source: tools/perf/Documentation/perf.data-file-format.txt; tools/perf/util/header.h.
 #pragma once
@@ -55,6 +58,7 @@ struct FileHeader {
   uint64_t features[4];     // bit n: feature section n is there
 };
 static_assert(sizeof(FileHeader) == 104);
+inline constexpr uint64_t kTracePage = 4096;  // bytes
 inline constexpr uint64_t kDataSizeOffset = offsetof(FileHeader, data) + sizeof(uint64_t);
 // A pipe's header is magic and size only.
 inline constexpr uint64_t kPipeHeaderSize = 16;

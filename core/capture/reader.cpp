@@ -245,4 +245,9 @@ std::span<const std::byte> Reader::bytes(const AuxFragment& fragment) const {
   return impl_->file.at(fragment.file_offset, fragment.size).value_or(std::span<const std::byte>{});
 }
 
+bool Reader::map_at(std::byte* place, uint64_t file_offset, uint64_t size) const {
+  const bool there = impl_->owned.empty() && impl_->file.at(file_offset, size).has_value();
+  return there && impl_->map.map_at(place, file_offset, size);
+}
+
 }  // namespace tracectl::capture

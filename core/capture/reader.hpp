@@ -112,6 +112,8 @@ class Reader {
 
   // Bytes of one fragment, straight from the map.
   [[nodiscard]] std::span<const std::byte> bytes(const AuxFragment&) const;
+  // Pages of the file once more, at `place`; all three are multiples of a page. False: not possible.
+  [[nodiscard]] bool map_at(std::byte* place, uint64_t file_offset, uint64_t size) const;
 
  private:
   struct Impl;

@@ -28,8 +28,8 @@ struct Survey {
   uint64_t end = 0;  // of the last whole record
   uint64_t records = 0, trace_bytes = 0;
   uint32_t aux_type = 0;
-  uint64_t aux_pmu = 0;         // the trace unit's event type
-  std::vector<uint64_t> index;  // file offsets of AUXTRACE records
+  uint64_t aux_pmu = 0;  // the trace unit's event type
+  std::vector<IndexEntry> index;
   LossTotals loss;
 };
 
@@ -45,7 +45,7 @@ Result<Survey> survey_of(const FileView& file, const std::string& path) {
     ++out.records;
     tally(raw.type, raw.body, out.loss);
     if (raw.type == perf::kAuxtrace) {
-      out.index.push_back(raw.offset);
+      out.index.push_back({raw.offset, size});
       out.trace_bytes += raw.payload;
     } else if (raw.type == perf::kAuxtraceInfo && raw.body.size() >= 16) {
       out.aux_type = *file.get<uint32_t>(raw.offset + sizeof(perf_event_header));

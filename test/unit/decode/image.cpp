@@ -5,7 +5,6 @@
 
 #include "decode/address_set.hpp"
 #include "decode/locate.hpp"
-#include "decode/stream_bytes.hpp"
 
 using namespace tracectl::decode;
 
@@ -100,18 +99,4 @@ TEST_CASE("a locator forgets what a later mapping replaced") {
   locator.advance(60);
   CHECK(locator.at(0x1000, 60).object() == "two");
   CHECK_FALSE(locator.stale(70));
-}
-
-TEST_CASE("fragments are joined in order, in memory and in a file alike") {
-  const std::vector<std::byte> a(100, std::byte{1}), b(50, std::byte{2});
-  const std::vector<std::span<const std::byte>> parts = {a, b};
-  for (const uint64_t in_memory : {uint64_t{1} << 20, uint64_t{10}}) {
-    const auto joined = StreamBytes::join(parts, in_memory);
-    REQUIRE(joined);
-    REQUIRE(joined->bytes().size() == 150);
-    CHECK((joined->bytes()[99] == std::byte{1} && joined->bytes()[100] == std::byte{2}));
-  }
-  const auto one = StreamBytes::join(std::span(parts).first(1));
-  CHECK(one->bytes().data() == a.data());
-  CHECK(StreamBytes::join({})->bytes().empty());
 }
