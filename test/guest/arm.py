@@ -79,7 +79,7 @@ class Tree(guest.Tree):
         return super().program(target)
 
 
-def boot(tree, script, cpus=1, icount=True, timeout=280):
+def boot(tree, script, cpus=1, icount=True, timeout=guest.BOOT_TIMEOUT):
     """As guest.boot."""
     return guest.boot(tree, script, cpus, icount, timeout, {"MEMORY": "2048"})
 

@@ -17,7 +17,7 @@ exec 3>fifo
 until grep -q ready {name}.ready; do sleep 0.1; done
 set -- $(cat {name}.ready)
 tracectl run -q -o {name}.data {options} {target} 3>&- >{name}.out 2>{name}.err & recorder=$!
-for i in $(seq 200); do [ -S {name}.data/control ] && break; sleep 0.1; done
+for i in $(seq 1200); do [ -S {name}.data/control ] && break; sleep 0.1; done
 {deeds}
 sleep 1; exec 3>&-
 wait $app; echo $? >{name}.app
@@ -35,7 +35,7 @@ def script(bench):
     parts.append(attached("probes", attach, leaf, "--pid $2"))
     # Ctrl-C ends the session; the program goes on, and does its rounds untraced.
     parts.append(attached("leave", attach, f"--window {WORK}", "--pid $2",
-                          f"echo >&3; for i in $(seq 50); do tracectl ctl status --json leave.data | grep -q '\"windows\": *{3 * ROUNDS}\\b' && "
+                          f"echo >&3; for i in $(seq 300); do tracectl ctl status --json leave.data | grep -q '\"windows\": *{3 * ROUNDS}\\b' && "
                           "break; sleep 0.2; done; kill -INT $recorder; sleep 1; echo >&3"))
     # A command beside: for as long as it runs.
     parts.append(f"{attach} 1 loop >loop.ready & app=$!\nuntil grep -q ready loop.ready; do sleep 0.1; done\n"

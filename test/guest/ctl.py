@@ -9,13 +9,13 @@ from guest import Tree, boot, equal, main, need, need_perf, perf_errors, quiet_k
 SCRIPT = """
 export HOME=/out
 start() {{ touch /goes-on; name=$1; shift; tracectl run -q -o $name.data "$@" >$name.out 2>$name.err & pid=$!
-  for i in $(seq 100); do tracectl ctl status --json $name.data 2>/dev/null | grep -q tid && break; sleep 0.1; done; sleep 0.5; }}
+  for i in $(seq 600); do tracectl ctl status --json $name.data 2>/dev/null | grep -q tid && break; sleep 0.1; done; sleep 0.5; }}
 c() {{ tracectl ctl $1 --json $name.data >$2.json 2>$2.err; echo $? >$2.rc; }}
 bytes() {{ sed -n 's/.*"trace_bytes": *\\([0-9]*\\).*/\\1/p' $1.json | head -1; }}
 # Statuses A and B, half a second apart, between which no trace came; or the last two of many. The guest may be slow.
-still() {{ for i in $(seq 40); do c status $1; sleep 0.5; c status $2; [ "$(bytes $1)" = "$(bytes $2)" ] && break; done; }}
+still() {{ for i in $(seq 120); do c status $1; sleep 0.5; c status $2; [ "$(bytes $1)" = "$(bytes $2)" ] && break; done; }}
 # A status with more trace than A has.
-grown() {{ for i in $(seq 40); do c status $2; [ "$(bytes $2)" -gt "$(bytes $1)" ] && break; sleep 0.5; done; }}
+grown() {{ for i in $(seq 120); do c status $2; [ "$(bytes $2)" -gt "$(bytes $1)" ] && break; sleep 0.5; done; }}
 finish() {{ rm -f /goes-on; wait $pid; echo $? >$name.rc; }}
 
 start two -- {hand} /goes-on threads

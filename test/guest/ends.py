@@ -7,7 +7,7 @@ import re
 from guest import Tree, boot, equal, main, need, need_perf, perf_errors, quiet_kernel, read, status
 
 NOBODY = 65534
-LIMIT = 30  # seconds for one run
+LIMIT = 300  # seconds for one run, where the cpu has much else to do
 WINDOW = "--window from=breakpoint:odd_static:begin_work,to=breakpoint:odd_static:end_work"
 # tracectl is killed so many seconds behind this line of the program's output.
 KILLS = {"k1": ("", 0), "k2": ("at 0", 0), "k3": ("at 50", 0.013), "k4": ("at 150", 0.021), "k5": ("at 300", 0.007)}
@@ -24,6 +24,10 @@ EMPTY = {
     "denied": ("", "ODD ids", 3, "perf_event_paranoid is 3"),
     "small": ("/small.toml", "ODD slow 20000", 6, "decoding can start nowhere in it"),
 }
+# perf starts its program when it has its events.
+BUSY = "touch /recording; until [ -e /over ]; do sleep 0.1; done"
+RECORDING = "for try in $(seq 1200); do [ -e /recording ] && break; sleep 0.1; done"
+OVER = "touch /over; wait"
 
 
 def empty_lines():
@@ -32,7 +36,7 @@ def empty_lines():
         who = f"as_user {NOBODY} none " if name == "denied" else ""
         run = f"keep {name} {who}tracectl run -q --machine kernel -o n/{name}.data {options} -- {command}"
         if name == "busy":
-            run = f"perf record -q -a -o perf.data -e intel_pt// -- sleep 4 >/dev/null 2>perf.err &\nsleep 2\n{run}\nwait"
+            run = f"perf record -q -a -o perf.data -e intel_pt// -- sh -c '{BUSY}' >/dev/null 2>perf.err &\n{RECORDING}\n{run}\n{OVER}"
         if name == "denied":
             run = f"echo 3 >/proc/sys/kernel/perf_event_paranoid\n{run}\necho -1 >/proc/sys/kernel/perf_event_paranoid"
         lines.append(run)
@@ -56,7 +60,7 @@ kill_at() {{
 {" & ".join(f"kill_at {name} '{line}' {seconds}" for name, (line, seconds) in KILLS.items())} &
 wait
 for name in {" ".join(KILLS)}; do
-  for try in $(seq 100); do [ -s $name.status ] && break; sleep 0.1; done
+  for try in $(seq 1200); do [ -s $name.status ] && break; sleep 0.1; done
 done
 keep slow tracectl run -q -o slow.data --size 64KiB -- ODD slow 20000
 EMPTY

@@ -36,7 +36,7 @@ def prepare(bench):
         tree.text(f"/flow/{name}.toml", "plan = 1\n" + plan)
         lines += [f"tracectl run -q -o {name}.data /flow/{name}.toml {words} >{name}.out 2>{name}.err", f"echo $? >{name}.status"]
     lines += ["cp /bin/busybox .", "dmesg | grep -iE 'warn|bug:|oops' >dmesg", "true"]
-    return boot(tree, "\n".join(lines) + "\n", cpus=2, icount=False, timeout=250)
+    return boot(tree, "\n".join(lines) + "\n", cpus=2, icount=False)
 
 
 def with_busybox(out):
@@ -51,7 +51,7 @@ def with_busybox(out):
 def compare(bench, capture, *more):
     """flow_compare's items, instructions, losses, segments that libipt decoded."""
     done = subprocess.run([os.path.join(bench.build, "flow_compare"), capture, *more], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=280, check=False)
+                          stderr=subprocess.PIPE, timeout=900, check=False)
     need(done.returncode == 0, f"{capture}: flow_compare: status {done.returncode}\n",
          done.stderr.decode(errors="replace")[-3000:])
     return [int(word) for word in done.stdout.split()]

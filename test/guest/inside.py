@@ -5,7 +5,7 @@ import itertools
 import re
 
 from guest import (UNAME_LOOP, Tree, boot, equal, main, need, need_perf, perf_errors, perf_instructions, quiet_kernel,
-                   read, with_plans)
+                   read, uninterrupted, with_plans)
 
 PERF = ("-e intel_pt/psb_period=0,noretcomp=1,mtc=0,aux-action=start-paused/k "
         "-e syscalls:sys_enter_newuname/aux-action=resume/ -e syscalls:sys_exit_newuname/aux-action=pause/")
@@ -28,18 +28,6 @@ def prepare(bench):
     return boot(with_plans(Tree(bench)), SCRIPT)
 
 
-def uninterrupted(names):
-    """The names without an interrupt's, which comes to a window or not as the clock has it: from its entry to its iret."""
-    out, inside = [], False
-    for name in names:
-        inside = inside or name.startswith("asm_sysvec_")
-        if not inside:
-            out.append(name)
-        inside = inside and name != "native_irq_return_iret"
-    need(not inside, "an interrupt without an end:", names)
-    return [name for name, _ in itertools.groupby(out)]
-
-
 def windows(bench, capture):
     """Of each window the kernel's functions, in the order in which it ran in them, interrupts apart."""
     out, count = [], bench.info(capture)["windows"]
@@ -47,7 +35,7 @@ def windows(bench, capture):
         text = bench.view("script", "instructions", capture, "--window", str(number))
         names = re.findall(r"^\s*\d+\s+[0-9a-f]+ (\S+?)(?:\+0x[0-9a-f]+)?\s", text, re.M)
         need(names, f"{capture}, window {number} has no instruction:\n{text[:500]}")
-        out.append(uninterrupted(names))
+        out.append([name for name, _ in itertools.groupby(uninterrupted(names, str))])
     return out
 
 

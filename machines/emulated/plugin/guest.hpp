@@ -62,6 +62,11 @@ enum class Stop : uint8_t {
   fault       // SIGSEGV, SIGBUS
 };
 
+// A system call: its number and its first argument.
+struct CallAhead {
+  uint64_t number = 0, argument = 0;
+};
+
 struct Guest {
   const char* qemu_target;  // QEMU's name for it
   uint16_t elf_machine;
@@ -81,6 +86,8 @@ struct Guest {
   // A call begins with this stack pointer and return address: is the probe's frame gone?
   bool (*overlaid)(const ReturnProbe&, uint64_t stack, uint64_t address);
   Interruption (*interruption)(const Block* b, const void* env);
+  // The system call that `b` ends with, as far as the moves of constants and registers in it tell.
+  CallAhead (*call_ahead)(const Block* b, const void* env);
 
   // The trace unit. The predecessor `p` went on at `ip`: its last packet. False when nothing explains it.
   bool (*settle)(ThreadState* s, const Block* p, uint64_t ip);

@@ -135,6 +135,29 @@ Interruption interruption(const Block* b, const void* env) {
   return {true, is_fault_signal(signal), saved.pc, static_cast<unsigned>(signal)};
 }
 
+// MOVZ, MOVK; MOV from a register, and UXTW, which is how syscall(3) has its number.
+// Source: Arm ARM, C4.1.92 "Data Processing -- Immediate", C4.1.94 "Data Processing -- Register".
+void follow_move(uint32_t word, const void* env, CallAhead& call) {
+  const unsigned to = word & 31, from = word >> 16 & 31, shift = (word >> 21 & 3) * 16;
+  if (to != 8 && to != 0) return;
+  uint64_t& value = to == 8 ? call.number : call.argument;
+  const uint64_t imm = uint64_t{word >> 5 & 0xffff} << shift;
+  if ((word & 0x7f800000) == 0x52800000) value = imm;
+  if ((word & 0x7f800000) == 0x72800000) value = (value & ~(uint64_t{0xffff} << shift)) | imm;
+  if ((word & 0x7fe0ffe0) == 0x2a0003e0) value = from == 31 ? 0 : reg(env, from);
+  if ((word & 0xfffffc00) == 0xd3407c00) value = static_cast<uint32_t>(reg(env, word >> 5 & 31));
+}
+
+CallAhead call_ahead(const Block* b, const void* env) {
+  CallAhead call{reg(env, 8), reg(env, 0)};
+  for (uint64_t at = b->pc; at < b->last; at += coresight::kA64Size) {
+    uint32_t word = 0;
+    std::memcpy(&word, guest_pointer<const void>(at), sizeof word);
+    follow_move(word, env, call);
+  }
+  return call;
+}
+
 // CONTEXTIDR_EL1 holds the thread's id, as with CONFIG_PID_IN_CONTEXTIDR.
 void attached(ThreadState* s, int32_t tid) {
   s->etm.context_id = static_cast<uint32_t>(tid);
@@ -143,25 +166,9 @@ void attached(ThreadState* s, int32_t tid) {
 
 }  // namespace
 
-const Guest kA64Guest = {"aarch64",
-                         EM_AARCH64,
-                         221,
-                         tracectl_a64_block_entry,
-                         decode,
-                         plan_ends,
-                         follows_syscall,
-                         call_of,
-                         stack,
-                         return_address,
-                         returns,
-                         overlaid,
-                         interruption,
-                         settle_a64,
-                         unexplained_a64,
-                         attached,
-                         sync_etm,
-                         start_etm,
-                         stop_etm,
-                         overflow_etm};
+const Guest kA64Guest = {"aarch64",       EM_AARCH64, 221,         tracectl_a64_block_entry, decode,   plan_ends,
+                         follows_syscall, call_of,    stack,       return_address,           returns,  overlaid,
+                         interruption,    call_ahead, settle_a64,  unexplained_a64,          attached, sync_etm,
+                         start_etm,       stop_etm,   overflow_etm};
 
 }  // namespace tracectl::plugin

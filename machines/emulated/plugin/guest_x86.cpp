@@ -2,6 +2,8 @@
 // x86-64: instructions, registers, signal frames, system calls.
 #include <elf.h>
 
+#include <cstring>
+
 #include "backends/intel_pt/insn.hpp"
 #include "machines/emulated/plugin/flow.hpp"
 #include "machines/emulated/plugin/guest_memory.hpp"
@@ -13,7 +15,7 @@ namespace {
 using decode::BranchKind;
 
 // Guest general registers by x86's own numbering: env begins with them.
-enum Register { kRcx = 1, kRdx = 2, kRsp = 4, kRsi = 6, kRdi = 7 };
+enum Register { kRax = 0, kRcx = 1, kRdx = 2, kRsp = 4, kRsi = 6, kRdi = 7 };
 uint64_t reg(const void* env, Register r) { return static_cast<const uint64_t*>(env)[r]; }
 
 Ending ending_of(BranchKind k) {
@@ -117,29 +119,50 @@ Interruption interruption(const Block* b, const void* env) {
   return {true, is_fault_signal(signal), load64(reg(env, kRsp) + 8 + 40 + 16 * 8), static_cast<unsigned>(signal)};
 }
 
+// mov $imm32 and $imm8 to a register, xor of a register with itself, mov from register to register; those with REX.B
+// write others. Source: Intel SDM vol. 2, appendix A.
+void follow_move(const uint8_t* code, const void* env, CallAhead& call) {
+  const uint8_t rex = (*code & 0xf0) == 0x40 ? *code++ : 0;
+  const uint8_t op = *code++, modrm = *code, rm = modrm & 7, other = (modrm >> 3 & 7) | (rex & 4) << 1;
+  const auto set = [&](unsigned r, uint64_t value) {
+    if (r == kRax) call.number = value;
+    if (r == kRdi) call.argument = value;
+  };
+  uint32_t imm = 0;
+  if ((rex & 1) != 0) return;
+  if ((op & 0xf8) == 0xb8) {
+    std::memcpy(&imm, code, sizeof imm);
+    set(op & 7, imm);
+  } else if (op == 0xb0) {
+    set(kRax, modrm);
+  } else if (op == 0xc7 && modrm >> 3 == 0x18) {
+    std::memcpy(&imm, code + 1, sizeof imm);
+    set(rm, imm);
+  } else if (op == 0x31 && modrm >> 6 == 3 && rm == other) {
+    set(rm, 0);
+  } else if (op == 0x89 && modrm >> 6 == 3) {
+    set(rm, reg(env, static_cast<Register>(other)));
+  }
+}
+
+CallAhead call_ahead(const Block* b, const void* env) {
+  CallAhead call{reg(env, kRax), reg(env, kRdi)};
+  for (uint64_t at = b->pc; at < b->last;) {
+    const GuestInsn insn = decode(at, b->last - at);
+    if (insn.size == 0) break;
+    if (insn.size > 1) follow_move(guest_pointer<const uint8_t>(at), env, call);
+    at += insn.size;
+  }
+  return call;
+}
+
 void attached(ThreadState*, int32_t) {}
 
 }  // namespace
 
-const Guest kX86Guest = {"x86_64",
-                         EM_X86_64,
-                         59,
-                         tracectl_block_entry,
-                         decode,
-                         plan_ends,
-                         follows_syscall,
-                         call_of,
-                         stack,
-                         return_address,
-                         returns,
-                         overlaid,
-                         interruption,
-                         settle_x86,
-                         unexplained_x86,
-                         attached,
-                         sync_pt,
-                         start_pt,
-                         stop_pt,
-                         overflow_pt};
+const Guest kX86Guest = {"x86_64",        EM_X86_64,  59,         tracectl_block_entry, decode,   plan_ends,
+                         follows_syscall, call_of,    stack,      return_address,       returns,  overlaid,
+                         interruption,    call_ahead, settle_x86, unexplained_x86,      attached, sync_pt,
+                         start_pt,        stop_pt,    overflow_pt};
 
 }  // namespace tracectl::plugin

@@ -33,6 +33,7 @@ inline void traced_block(ThreadState* s, const Block* p, const Block* b, void* e
 // Something is to be seen in `b`, or the thread is paused.
 template <class Unit>
 __attribute__((noinline)) void special_block(ThreadState* s, const Block* p, const Block* b, void* env) {
+  if (b->ending == Ending::syscall && g.sparse.load(std::memory_order_relaxed)) before_call(b, env);
   // Paused and nothing here could resume: the common case outside windows.
   if (s->paused != 0 && s->watch_hits == 0 && (b->flags & ~kNoFile) == 0 && s->return_probes == 0) {
     if (__builtin_expect(++s->idle_blocks >= g.idle_limit, 0)) idle(s);

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "machines/emulated/plugin/guest_memory.hpp"
 #include "machines/emulated/plugin/output.hpp"
 #include "machines/emulated/plugin/program.hpp"
+#include "machines/emulated/plugin/threads.hpp"
 #include "machines/emulated/plugin/translation.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
 #include "machines/emulated/plugin/watch.hpp"
@@ -40,9 +40,6 @@ bool path_of(int fd, char* out, size_t size) {
   out[n] = 0;
   return out[0] == '/';
 }
-
-// As QEMU sees it: with CLONE_VFORK it forks (linux-user/syscall.c, do_fork).
-bool makes_thread(uint64_t flags) { return (flags & CLONE_VM) != 0 && (flags & CLONE_VFORK) == 0; }
 
 uint64_t page_round(uint64_t size) { return (size + 4095) & ~4095ull; }
 
@@ -161,7 +158,7 @@ void on_syscall(qemu_plugin_id_t, unsigned, int64_t number, uint64_t a1, uint64_
       break;
     case Call::clone:
       if (makes_thread(a1))
-        thread_comes();
+        before_thread(s);
       else
         finish_translation_change();
       break;
@@ -172,8 +169,9 @@ void on_syscall(qemu_plugin_id_t, unsigned, int64_t number, uint64_t a1, uint64_
       s->group_exit.store(1);
       [[fallthrough]];
     case Call::exit:
-      if (call == Call::exit) thread_goes();
       finish_thread(s);
+      if (call == Call::exit) thread_goes();
+      if (call == Call::exit_group) program_ends();
       break;
     default:
       break;
@@ -202,7 +200,7 @@ void on_syscall_return(qemu_plugin_id_t, unsigned, int64_t number, int64_t ret) 
       after_mprotect(s, t->syscall_args, ret);
       break;
     case Call::clone:
-      if (ret < 0 && makes_thread(t->syscall_args[0])) thread_goes();
+      if (ret < 0 && makes_thread(t->syscall_args[0])) thread_did_not_come();
       break;
     case Call::rt_sigaction:
       after_sigaction(t->syscall_args, ret);

@@ -12,6 +12,7 @@
 #include "machines/emulated/plugin/guest.hpp"
 #include "machines/emulated/plugin/link.hpp"
 #include "machines/emulated/plugin/syscalls.hpp"
+#include "machines/emulated/plugin/threads.hpp"
 #include "machines/emulated/plugin/triggers.hpp"
 
 namespace tracectl::plugin {
@@ -24,8 +25,8 @@ constexpr timespec kWait{0, 5 * 1000 * 1000};  // another thread's change needs 
 
 struct Translation {
   qemu_plugin_id_t id = 0;
-  std::atomic<int> threads{1};
   std::atomic<int32_t> changing{0};  // the thread that asked QEMU for the change
+  bool thread_ahead = false;         // what the change in hand is for; of the only thread
   bool possible = false;             // under g.mutex, as what follows
   uint64_t sparse_since = 0;         // ns
 } t;
@@ -41,7 +42,9 @@ bool quiet(ThreadState* s) {
 }
 
 // Who has paused by hand wants to be heard when he resumes: then every block goes on telling.
-bool sparse_will_do() { return t.possible && t.threads.load() == 1 && quiet(tls_state) && g.session->by_hand.load() == 0; }
+bool sparse_will_do() {
+  return t.possible && !t.thread_ahead && quiet(tls_state) && g.session->by_hand.load() == 0 && is_only_thread();
+}
 
 void register_callbacks() {
   qemu_plugin_register_vcpu_tb_trans_cb(t.id, on_translate);
@@ -62,6 +65,7 @@ void on_reset(qemu_plugin_id_t) {
   if (was && !now) adapt_patience(monotonic_ns());
   if (now && !was) t.sparse_since = monotonic_ns();
   g.sparse.store(now);
+  t.thread_ahead = false;
   g.session->translations.fetch_add(1, std::memory_order_relaxed);
   register_callbacks();
   t.changing.store(0);
@@ -77,6 +81,7 @@ void install_callbacks(qemu_plugin_id_t id) {
   t.id = id;
   t.possible = g.config.idle_blocks != 0 && g.log[0] == 0 && g.watched_accesses == 0;
   t.sparse_since = monotonic_ns();
+  first_thread();
   g.idle_limit = t.possible ? g.config.idle_blocks : ~0u;
   g.sparse = t.possible && (g.exec ? g.paused_at_exec : g.config.start_paused != 0);
   register_callbacks();
@@ -117,12 +122,17 @@ void idle(ThreadState* s) {
   if (change) translate_again();
 }
 
-void thread_comes() {
-  t.threads.fetch_add(1);
-  if (g.sparse.load()) translate_again();
+void before_call(const Block* b, const void* env) {
+  const CallAhead call = g.guest->call_ahead(b, env);
+  if (g.guest->call_of(static_cast<int64_t>(call.number)) != Call::clone || !makes_thread(call.argument)) return;
+  t.thread_ahead = true;
+  translate_again();
 }
 
-void thread_goes() { t.threads.fetch_sub(1); }
+void before_thread(const ThreadState* s) {
+  thread_comes(s);
+  if (g.sparse.load()) translate_again();  // before_call() could not tell
+}
 
 void finish_translation_change() {
   for (int i = 0; i < kWaits; ++i) {
@@ -133,7 +143,8 @@ void finish_translation_change() {
 }
 
 void forked_alone() {
-  t.threads = 1;
+  first_thread();
+  t.thread_ahead = false;
   if (t.changing.load() != 0) t.changing = gettid_now();  // it was this thread's, see finish_translation_change()
 }
 

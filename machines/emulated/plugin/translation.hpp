@@ -27,9 +27,11 @@ void translate_again();
 // The paused thread entered g.idle_limit blocks for nothing, or somebody asks for it by hand. Not under g.mutex.
 void idle(ThreadState* s);
 
-// Threads of this process. Before the clone(2) that makes one; when it failed, or one ends.
-void thread_comes();
-void thread_goes();
+// `b` ends in a system call, and only blocks of interest tell: if it is a clone(2) that makes a thread, every block is seen
+// from before that call on. Not under g.mutex.
+void before_call(const Block* b, const void* env);
+// In that call.
+void before_thread(const ThreadState* s);
 // Before a fork(2), in its thread: a change that another thread began is over. Not under g.mutex.
 void finish_translation_change();
 // In the forked child, under g.mutex.
