@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import autofdo
 import capture as captures
 import memory
 
@@ -26,6 +27,7 @@ LIMIT = 300 * 1000 * 1000  # bytes, for `run` and `report` each
 MOST = 4.0  # fully traced, times native: the aim
 WALKS = {"flow": "the flow decoder, every block told, on one processor",
          "counted": "the flow decoder, branches counted, on one processor"}
+PARTS = ("running", "loads", "decoding", "arm", "autofdo", "holding")
 MOST_ARM = 2.0  # an AArch64 program, times qemu-aarch64
 
 
@@ -249,6 +251,13 @@ class Bench:
         for path in (trace, maps):
             os.unlink(path)
 
+    def autofdo(self):
+        """A profile, and the program compiled with it."""
+        try:
+            self.tables |= autofdo.AutoFdo(self, rounds_of, ratio_table).run(table)
+        except autofdo.Skipped as reason:
+            print(f"autofdo: skipped: {reason}")
+
     def holding(self):
         """run and report of 2 GB of trace, 300 MB each. An interpreter leaves much trace per instruction."""
         fibonacci = "import sys\nf = lambda n: n if n < 2 else f(n - 1) + f(n - 2)\nfor i in range(int(sys.argv[1])): f(24)"
@@ -296,10 +305,10 @@ def main():
     parser.add_argument("--work", default="build/bench")
     parser.add_argument("--document")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["running", "loads", "decoding", "arm", "holding"])
+    parser.add_argument("--only", choices=PARTS)
     args = parser.parse_args()
     bench = Bench(args)
-    for part in ("running", "loads", "decoding", "arm", "holding"):
+    for part in PARTS:
         if args.only in (None, part):
             getattr(bench, part)()
     shutil.rmtree(bench.path("xz.data"), ignore_errors=True)

@@ -45,5 +45,5 @@ if [ "$machine" = aarch64 ]; then
   cmp "$work/plain.out" "$work/again.out"
   echo "instructions: $plain, with the profile $again: $((100 - again * 100 / plain)) % fewer"
 else
-  python3 "$here/in_turn.py" "$work/plain/lua $here/autofdo.lua 60" "$work/again/lua $here/autofdo.lua 60"
+  python3 "$here/in_turn.py" "$work/plain/lua $here/autofdo.lua 400" "$work/again/lua $here/autofdo.lua 400"
 fi
