@@ -10,7 +10,8 @@ from common import SOURCES, equal, main, need
 
 PROFILING = ["-fdebug-info-for-profiling"]
 TOOLS = {"clang-14": "clang-14", "llvm-profdata-14": "llvm-14", "llvm-profgen-14": "llvm-14", "llvm-dwarfdump-14": "llvm-14",
-         "create_llvm_prof": "autofdo", "objcopy": "binutils", "strip": "binutils"}
+         "create_llvm_prof": "autofdo", "objcopy": "binutils", "strip": "binutils",
+         "aarch64-linux-gnu-objcopy": "g++-aarch64-linux-gnu", "aarch64-linux-gnu-strip": "g++-aarch64-linux-gnu"}
 
 
 def lacking(*tools):
@@ -215,7 +216,8 @@ def sampled(bench):
 
 def debug_information(bench):
     """DWARF 4 and 5, in the program, beside it, in .dwo files: the same profile, which LLVM's writer writes just so."""
-    if words := lacking("clang-14", "llvm-profdata-14", "objcopy", "strip"):
+    objcopy, strip = (f"aarch64-linux-gnu-{tool}" if bench.arm else tool for tool in ("objcopy", "strip"))
+    if words := lacking("clang-14", "llvm-profdata-14", objcopy, strip):
         return words
     binary, capture, profile = made(bench, "four", "-gdwarf-4", *PROFILING)
     with open(profile, "rb") as file:
@@ -228,8 +230,8 @@ def debug_information(bench):
         with open(made(bench, name, *flags, *PROFILING)[2], "rb") as file:
             need(file.read() == wanted, name, "differs")
     link = bench.path("four.debug")
-    for command in (["objcopy", "--only-keep-debug", binary, link], ["strip", binary],
-                    ["objcopy", f"--add-gnu-debuglink={link}", binary]):
+    for command in ([objcopy, "--only-keep-debug", binary, link], [strip, binary],
+                    [objcopy, f"--add-gnu-debuglink={link}", binary]):
         equal(command[0], bench.run(command).returncode, 0)
     with open(exported(bench, bench.trace([binary], name="split"), binary), "rb") as file:
         need(file.read() == wanted, ".gnu_debuglink differs")
