@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "cli/export_profile.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cli/each_stream.hpp"
 #include "profile/autofdo_text.hpp"
+#include "profile/llvm_prof.hpp"
 #include "views/autofdo.hpp"
 
 namespace tracectl::cli {
 namespace {
 
 Result<std::string> autofdo_text(const profile::Profile& profile) { return profile::to_autofdo_text(profile); }
+
+Result<std::string> llvm_prof(const profile::Profile& profile) {
+  const auto made = profile::to_llvm_prof(profile);
+  if (!made) return tl::unexpected<Error>(made.error());
+  for (const std::string& why : made->warnings)
+    fmt::print(stderr, "tracectl: the profile of {} is thin: {}\n", profile.path, why);
+  return made->text;
+}
 
 }  // namespace
 
@@ -20,6 +31,10 @@ const std::vector<ProfileFormat>& profile_formats() {
        "how often each run of instructions and each branch of --binary was executed, as text for\n"
        "              create_llvm_prof --profiler text",
        autofdo_text},
+      {"llvm-prof",
+       "the same by source line, for clang -fprofile-sample-use and llvm-profdata: --binary\n"
+       "              needs debug information (-gline-tables-only -fdebug-info-for-profiling)",
+       llvm_prof},
   };
   return formats;
 }

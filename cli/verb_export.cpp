@@ -31,7 +31,8 @@ constexpr const char* kFooter =
     "  tracectl export --to perfetto --window 2 -o slow.perfetto-trace old.data\n"
     "  tracectl export --to speedscope -o out.speedscope.json\n"
     "  tracectl export --to folded | flamegraph.pl > out.svg\n"
-    "  tracectl export --to autofdo --binary ./app -o app.afdo.txt";
+    "  tracectl export --to autofdo --binary ./app -o app.afdo.txt\n"
+    "  tracectl export --to llvm-prof --binary ./app -o app.prof     then clang -fprofile-sample-use=app.prof";
 
 struct Options {
   CaptureOptions capture;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AddressSet: which addresses are taken, for telling what is mapped over something older.
+// AddressSet: which addresses are taken, for telling what is mapped over something older, or what a profile counts.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +23,12 @@ class AddressSet {
     }
     ranges_[begin] = end;
     return any;
+  }
+
+  // Is any of [begin, end) there?
+  [[nodiscard]] bool touches(uint64_t begin, uint64_t end) const {
+    auto at = ranges_.lower_bound(end);
+    return begin < end && at != ranges_.begin() && std::prev(at)->second > begin;
   }
 
  private:

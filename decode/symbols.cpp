@@ -18,6 +18,7 @@
 
 #include "core/fd.hpp"
 #include "decode/build_id.hpp"
+#include "decode/debug_file.hpp"
 #include "decode/frame_table.hpp"
 #include "decode/paths.hpp"
 
@@ -161,25 +162,11 @@ void Symbols::Impl::read_dynamic() {
   }
 }
 
-// Where debuggers look too: by build-id, then by the file's .gnu_debuglink.
 void Symbols::Impl::find_debug_file() {
-  std::vector<std::string> places;
-  if (build_id.size() > 2)
-    places.push_back("/usr/lib/debug/.build-id/" + build_id.substr(0, 2) + "/" + build_id.substr(2) + ".debug");
-  if (Elf_Scn* scn = section_named(main.elf.get(), ".gnu_debuglink")) {
-    const Elf_Data* data = elf_getdata(scn, nullptr);
-    if (data != nullptr && data->d_size > 0 && std::memchr(data->d_buf, 0, data->d_size) != nullptr) {
-      const std::string name = static_cast<const char*>(data->d_buf), dir = directory_of(path);
-      for (const std::string& d : {dir, dir + "/.debug", "/usr/lib/debug" + dir}) places.push_back(d + "/" + name);
-    }
-  }
-  for (const std::string& place : places) {
-    if (place == path || (!build_id.empty() && build_id_of(place) != build_id)) continue;
-    auto file = std::make_unique<ElfFile>(place);
-    if (file->elf == nullptr) continue;
-    debug = std::move(file);
-    return;
-  }
+  const std::string place = debug_file_of(path);
+  if (place.empty()) return;
+  auto file = std::make_unique<ElfFile>(place);
+  if (file->elf != nullptr) debug = std::move(file);
 }
 
 void Symbols::Impl::add_table(Elf* elf, uint32_t type, std::vector<Candidate>& out) const {

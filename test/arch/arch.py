@@ -32,7 +32,7 @@ DOORS = {
     "libipt": (r"intel-pt\.h", {"backends/intel_pt/decoder.cpp"}),
     "OpenCSD": (r"opencsd/", {"backends/coresight/tree.cpp"}),
     "Zydis": (r"Zydis/", {"backends/intel_pt/insn.cpp"}),
-    "elfutils": (r"(elfutils/|libelf\.h|gelf\.h|libdw|dwarf\.h)", {"decode/symbols.cpp"}),
+    "elfutils": (r"(elfutils/|libelf\.h|gelf\.h|libdw|dwarf\.h)", {"decode/symbols.cpp", "decode/debug_file.cpp", "decode/inline_stacks.cpp"}),
     "Capstone": (r"capstone/", {"views/disassembly.cpp"}),
     "Asio": (r"boost/asio", {"core/session.cpp", "machines/"}),
     "CLI11": (r"CLI/", {"cli/"}),
