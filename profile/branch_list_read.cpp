@@ -89,7 +89,7 @@ Result<> Reader::messages(std::string_view bytes) {
   if (!number(version) || bytes.empty()) return damaged();
   if (version != 1) return no(fmt::format("it is of version {}; version 1 is known", version));
   if (bytes.front() != 0)
-    return no("its messages are compressed", "`simpleperf inject -i FILE --output branch-list` unpacks it");
+    return no("its messages are compressed", "have simpleperf write it uncompressed");
   bytes.remove_prefix(1);
   while (!bytes.empty()) {
     if (!number(size) || size > bytes.size()) return damaged();
