@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "backends/coresight/flow_insn.hpp"
 #include "cli/each_stream.hpp"
 #include "profile/autofdo_text.hpp"
+#include "profile/branch_list.hpp"
 #include "profile/llvm_prof.hpp"
 #include "views/autofdo.hpp"
 
@@ -23,7 +25,30 @@ Result<std::string> llvm_prof(const profile::Profile& profile) {
   return made->text;
 }
 
+Result<> has_atoms(const std::string& binary) {
+  const auto code = open_a64_code(binary);
+  if (!code) return tl::unexpected<Error>(code.error());
+  return {};
+}
+
+Result<std::string> branch_list(const profile::Profile& profile) {
+  auto code = open_a64_code(profile.path);
+  if (!code) return tl::unexpected<Error>(code.error());
+  auto list = profile::to_branch_list(profile, *code);
+  if (!list) return tl::unexpected<Error>(list.error());
+  if (list->unsaid != 0)
+    fmt::print(stderr, "tracectl: {} passes are not in the branch list: no branch ended them\n", list->unsaid);
+  if (list->unfitting != 0)
+    fmt::print(stderr, "tracectl: {} passes are not in the branch list: {} has other branches\n", list->unfitting,
+               profile.path);
+  return std::move(list->bytes);
+}
+
 }  // namespace
+
+Result<profile::A64Code> open_a64_code(const std::string& binary) {
+  return profile::A64Code::open(binary, coresight::a64_reader({}));
+}
 
 const std::vector<ProfileFormat>& profile_formats() {
   static const std::vector<ProfileFormat> formats = {
@@ -35,6 +60,10 @@ const std::vector<ProfileFormat>& profile_formats() {
        "the same by source line, for clang -fprofile-sample-use and llvm-profdata: --binary\n"
        "              needs debug information (-gline-tables-only -fdebug-info-for-profiling)",
        llvm_prof},
+      {"branch-list",
+       "simpleperf's: from which addresses of --binary which branches were taken or not (AArch64),\n"
+       "              for `simpleperf inject`",
+       branch_list, false, has_atoms},
   };
   return formats;
 }

@@ -32,7 +32,8 @@ constexpr const char* kFooter =
     "  tracectl export --to speedscope -o out.speedscope.json\n"
     "  tracectl export --to folded | flamegraph.pl > out.svg\n"
     "  tracectl export --to autofdo --binary ./app -o app.afdo.txt\n"
-    "  tracectl export --to llvm-prof --binary ./app -o app.prof     then clang -fprofile-sample-use=app.prof";
+    "  tracectl export --to llvm-prof --binary ./app -o app.prof     then clang -fprofile-sample-use=app.prof\n"
+    "  tracectl export --to branch-list --binary ./app -o app.branch_list";
 
 struct Options {
   CaptureOptions capture;
@@ -141,6 +142,11 @@ Export export_to(const std::string& format) {
   return row->second;  // the option takes no other
 }
 
+bool is_text(const std::string& format) {
+  const ProfileFormat* profile = profile_format(format);
+  return profile == nullptr ? format != "perfetto" : profile->is_text;
+}
+
 // Of what did not come to be, nothing stays.
 int remove_output(const Options& options, const Error& error) {
   struct stat st;
@@ -169,8 +175,10 @@ int export_capture(const Options& options) {
   if (options.to == "snapshot") return to_snapshot(options);
   if (profile_format(options.to) != nullptr && options.binary.empty())
     return report_error(fail_usage("a profile is of one binary: which?", "--binary ./app").value());
-  if (options.to == "perfetto" && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
-    return report_error(fail_usage("a perfetto trace is no text for a terminal", "-o FILE").value());
+  if (!is_text(options.to) && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
+    return report_error(fail_usage("a file of the format " + options.to + " is no text for a terminal", "-o FILE").value());
+  if (const ProfileFormat* format = profile_format(options.to); format != nullptr && format->fits != nullptr)
+    if (const auto fits = format->fits(options.binary); !fits) return report_error(fits.error());
   auto capture = OpenCapture::open(options.capture);
   if (!capture) return report_error(capture.error());
   std::unique_ptr<std::FILE, FileClose> file;

@@ -22,6 +22,8 @@ class LoadSegments {
   static Result<LoadSegments> of(const std::string& path);
   // nullopt: no segment loads that byte.
   [[nodiscard]] std::optional<uint64_t> address_of(uint64_t file_offset) const;
+  // Where they lie by the file itself; the first one first.
+  [[nodiscard]] const std::vector<capture::CoreSegment>& all() const { return segments_; }
 
  private:
   std::vector<capture::CoreSegment> segments_;  // at least one

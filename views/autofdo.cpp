@@ -44,7 +44,8 @@ bool AutoFdo::Stream::on_block(const decode::Stamp& stamp, const decode::Block& 
     whole.insns += pending_->insns;
   }
   pending_ = whole;
-  if (whole.kind != decode::BranchKind::none) end_range();
+  // Arm's end with what has an atom: an ISB ends a range, counted or not.
+  if (whole.kind != decode::BranchKind::none || whole.isa != decode::Isa::x86_64) end_range();
   return true;
 }
 

@@ -39,7 +39,7 @@ class AutoFdo {
    public:
     Stream(AutoFdo& whole, const StreamContext& context) : whole_(whole), context_(context) {}
     bool on_block(const decode::Stamp& stamp, const decode::Block& block) override;
-    // Counted blocks all end with a branch.
+    // Counted blocks all end with a branch, or an ISB.
     [[nodiscard]] bool counts_only() const override { return true; }
     void on_counted(const decode::Stamp& stamp, std::span<const decode::Block> blocks, uint64_t times) override;
     bool on_event(const decode::Stamp& stamp, const decode::Event& event) override;

@@ -17,10 +17,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "core/protobuf.hpp"
 #include "decode/image.hpp"
 #include "decode/trigger_hits.hpp"
 #include "views/out.hpp"
-#include "views/protobuf.hpp"
 #include "views/timed_calls.hpp"
 
 namespace tracectl::views {

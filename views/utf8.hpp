@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Text that comes from a capture, made safe for formats that demand UTF-8.
+// Text that comes from a capture, made safe for HTML.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-namespace tracectl::views {
+#include "core/utf8.hpp"
 
-// The same text with U+FFFD for each byte that is part of no well-formed sequence
-// (overlong forms, surrogates and what is above U+10FFFF are not).
-[[nodiscard]] std::string valid_utf8(std::string_view text);
+namespace tracectl::views {
 
 // valid_utf8(), with & < > " ' and control characters as character references: fit for the
 // text of an HTML element and for a quoted attribute.

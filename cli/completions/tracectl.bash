@@ -25,7 +25,7 @@ _tracectl_values() {
     --machine) echo auto kernel emulated ;;
     --scope) echo user kernel all ;;
     --start) echo paused running ;;
-    --to) echo autofdo folded llvm-prof perfetto snapshot speedscope ;;
+    --to) echo autofdo branch-list folded llvm-prof perfetto snapshot speedscope ;;
     --snapshot-on) echo crash exit ;;
   esac
 }

@@ -62,6 +62,6 @@ complete -c tracectl -n '__tracectl_verb script' -x -l limit -d 'At most N lines
 complete -c tracectl -n '__tracectl_verb script' -x -l last -d 'Only the last N lines of each thread'
 complete -c tracectl -n '__tracectl_verb script' -f -l raw -d 'Instructions: thread and address only'
 complete -c tracectl -n '__tracectl_verb script' -f -l digest -d 'Instructions: thread, count and hash only'
-complete -c tracectl -n '__tracectl_verb export' -x -l to -a 'autofdo folded llvm-prof perfetto snapshot speedscope' -d 'The format'
-complete -c tracectl -n '__tracectl_verb export' -r -F -l binary -d 'autofdo, llvm-prof: whose profile'
+complete -c tracectl -n '__tracectl_verb export' -x -l to -a 'autofdo branch-list folded llvm-prof perfetto snapshot speedscope' -d 'The format'
+complete -c tracectl -n '__tracectl_verb export' -r -F -l binary -d 'profiles: whose'
 complete -c tracectl -n '__tracectl_verb export' -r -F -s o -l output -d 'The file to write'

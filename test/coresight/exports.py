@@ -2,7 +2,7 @@
 """Exports of captures that nobody here made: simpleperf's own AutoFDO text of its own capture, and snapshot directories that
 OpenCSD's trc_pkt_lister reads as it reads what they were made from.
 
-usage: exports.py --tracectl FILE --shared DIR"""
+usage: exports.py --tracectl FILE --shared DIR --reader FILE"""
 import argparse
 import os
 import re
@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+import branch_lists
 
 SKIP = 77
 # Snapshots with one trace buffer and code of one program: what a snapshot of ours can hold as it is.
@@ -46,6 +48,58 @@ def profile(options, scratch):
     others = [line for line in mine if line not in known]
     need(all(line.split("->")[0] in sources for line in others), "branches that simpleperf has not:", others)
     return f"{count} ranges, {len(mine)} branches"
+
+
+def pairs(lines, between):
+    """{(from, to): count} of the lines of one section."""
+    found = (re.match(rf"([0-9a-f]+){between}([0-9a-f]+):(\d+)$", line) for line in lines)
+    return {(int(m[1], 16), int(m[2], 16)): int(m[3]) for m in found if m}
+
+
+def simpleperfs(options):
+    """simpleperf's own text of its own capture: ranges, branches (0: the target of an indirect one)."""
+    with open(os.path.join(options.shared, "data/coresight/simpleperf/perf_inject.data"), encoding="ascii") as text:
+        lines = text.read().splitlines()
+    return pairs(lines, "-"), pairs(lines, "->")
+
+
+def branch_list(options, scratch):
+    """What we write of simpleperf's capture is, by simpleperf's schema and walked as simpleperf walks it, simpleperf's own
+    profile of it."""
+    folder = os.path.join(options.shared, "data/coresight/simpleperf")
+    binary, out = f"{folder}/etm_test_loop", os.path.join(scratch, "x.branch_list")
+    run(options.tracectl, "export", "--to", "branch-list", "--binary", binary, "--symfs", folder, "-o", out,
+        f"{folder}/perf_etm.data")
+    with open(out, "rb") as file:
+        ((path, build_id, lists),) = branch_lists.decode(file.read())
+    need(path == binary and len(build_id) == 32, "the binary:", path, build_id)
+    walked, wanted = branch_lists.walk(branch_lists.code(binary), lists), simpleperfs(options)
+    need(len(wanted[0]) == 10 and walked == wanted, "ranges and branches:", walked, "wanted", wanted)
+    return f"{len(wanted[0])} ranges, {len(wanted[1])} branches"
+
+
+def branch_list_read(options, scratch):
+    """A list as simpleperf makes it of the trace's packets, written by protoc, in both forms of the file."""
+    folder = os.path.join(options.shared, "data/coresight/simpleperf")
+    binary, loaded = f"{folder}/etm_test_loop", 0x582b2b0000
+    packets = run(options.tracectl, "script", "packets", "--symfs", folder, f"{folder}/perf_etm.data")
+    place = lambda address: address - loaded if 0 <= address - loaded < 0x10000 else None
+    lists = branch_lists.lists_of(packets, place)
+    longest = max(len(atoms) for there in lists.values() for atoms in there)
+    need(longest > 100, "only short lists:", lists)
+    # simpleperf's 20 bytes of the build-id.
+    of_file = "/data/local/tmp/etm_test_loop", "0c9a20bf9c009d0e4e8bbf9fad0300ae00000000"
+    forms = {"one": branch_lists.encode(*of_file, lists),
+             "parts": branch_lists.in_parts([branch_lists.encode(*of_file, {a: l}, magic=False) for a, l in lists.items()])}
+    ranges, branches = simpleperfs(options)
+    told = {pair: count for pair, count in branches.items() if pair[1] != 0}
+    for name, data in forms.items():
+        path = os.path.join(scratch, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        lines = run(options.reader, path, binary).splitlines()
+        need((pairs(lines, "-"), pairs(lines, "->")) == (ranges, told), f"{name}:", lines, "wanted", ranges, told)
+    return f"{sum(map(len, lists.values()))} lists, the longest of {longest} atoms"
 
 
 def ranges(snapshot):
@@ -88,15 +142,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tracectl", required=True)
     parser.add_argument("--shared", required=True)
+    parser.add_argument("--reader", required=True, help="branch_list_text")
     options = parser.parse_args()
     options.shared = os.environ.get("TRACECTL_SHARED") or options.shared
     if not os.path.isdir(os.path.join(options.shared, "data/coresight")):
         print("skipped: no captures at ../shared/data/coresight or below TRACECTL_SHARED")
         sys.exit(SKIP)
     failed = False
-    for case in (profile, of_perf_data, of_snapshots, refusals):
+    for case in (profile, branch_list, branch_list_read, of_perf_data, of_snapshots, refusals):
         if case in (of_perf_data, of_snapshots) and shutil.which("trc_pkt_lister") is None:
             print(f"{case.__name__}: skipped: trc_pkt_lister is not installed (apt-get install libopencsd-bin)")
+            continue
+        if case in (branch_list, branch_list_read) and branch_lists.missing():
+            print(f"{case.__name__}: {branch_lists.missing()}")
             continue
         with tempfile.TemporaryDirectory(prefix="tracectl-coresight-") as scratch:
             try:

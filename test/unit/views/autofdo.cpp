@@ -67,6 +67,17 @@ TEST_CASE("a block that ends without a branch goes on in the next one") {
   CHECK(text == "2\n" + p.range(32, 37, 1) + p.range(48, 50, 1) + "0\n0\n// /x/prog\n");
 }
 
+TEST_CASE("Arm's blocks that end without a branch end with an ISB, and the range with them") {
+  OfTrace p;
+  const auto text = p.text([&p](auto& sink) {
+    for (const auto& [from, insns] : {std::pair{0u, 3u}, std::pair{3u, 1u}}) {
+      const uint64_t ip = Thread::at(2, from);
+      sink.on_block({p.thread.time, 1, 1}, {ip, ip + insns - 1, insns, 1, BranchKind::none, false, 0, decode::Isa::a64});
+    }
+  });
+  CHECK(text == "2\n" + p.range(32, 34, 1) + p.range(35, 35, 1) + "0\n0\n// /x/prog\n");
+}
+
 TEST_CASE("a loss ends a range: nothing joins across it") {
   OfTrace p;
   const auto text = p.text([&p](auto& sink) {
