@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// export --to autofdo and its like: the profile of one binary, in one of several formats.
+// The formats of a profile of one binary, for `export` and `merge`.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "cli/capture_options.hpp"
 #include "core/result.hpp"
 #include "profile/profile.hpp"
 
@@ -20,12 +19,5 @@ struct ProfileFormat {
 
 [[nodiscard]] const std::vector<ProfileFormat>& profile_formats();
 [[nodiscard]] const ProfileFormat* profile_format(const std::string& name);  // nullptr: none of that name
-
-struct TracedProfile {
-  profile::Profile profile;  // not empty
-  bool lossy = false;        // something was lost
-};
-// Errors: no such file, a capture that does not decode, a profile that would be empty, and why.
-Result<TracedProfile> profile_of(OpenCapture& capture, const CaptureOptions& options, const std::string& binary);
 
 }  // namespace tracectl::cli
