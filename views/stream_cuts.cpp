@@ -61,6 +61,8 @@ Result<bool> StreamCuts::comes_by(const decode::Run& run, const StreamCut& cut, 
     if (*before >= cut.at && !farthest) continue;
     const auto led = probe_(*before, cut.behind);
     if (!led) return tl::unexpected<Error>(led.error());
+    // What damage in front does to what follows is known only from the run's begin on.
+    if (led->counts.damaged() && *before != run.begin) return false;
     // Else it has not begun in front of the cut.
     if (led->counts.instructions() > fresh.instructions() || farthest) return led->counts.covers(fresh);
   }
