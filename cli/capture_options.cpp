@@ -200,7 +200,7 @@ struct StreamWalk {
   OpenCapture& capture;
   const CaptureOptions& options;
   const std::function<Result<bool>(StreamVisit&)>& fn;
-  decode::LossMarks marks;
+  const decode::LossMarks& marks;
   uint64_t done = 0;  // bytes
   bool found = false;
 
@@ -260,8 +260,9 @@ Result<bool> StreamWalk::each_source(const capture::AuxStream& whole) {
 Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
                          const std::function<Result<bool>(StreamVisit&)>& fn) {
   if (capture.decoder == nullptr) return no_decoder(capture);
-  StreamWalk walk{capture, options, fn, {}, 0, options.tid < 0};
-  if (capture.reader.loss().any()) walk.marks = decode::LossMarks::from_capture(capture.reader);
+  decode::LossMarks marks;
+  if (capture.reader.loss().any()) marks = decode::LossMarks::from_capture(capture.reader);
+  StreamWalk walk{capture, options, fn, marks, 0, options.tid < 0};
   for (const capture::AuxStream* stream : streams_in_order(capture.reader)) {
     if (!selects(options, *stream)) continue;
     const auto go_on = walk.each_source(*stream);

@@ -125,12 +125,11 @@ Result<std::vector<decode::Source>> sources_of(OpenCapture& capture, const captu
 }
 
 Result<bool> add_stream(OpenCapture& capture, const CaptureOptions& options, const capture::AuxStream& stream,
-                        uint64_t begin, uint64_t end, views::AutoFdo& profile) {
+                        const decode::LossMarks& marks, uint64_t begin, uint64_t end, views::AutoFdo& profile) {
   const auto sources = sources_of(capture, stream, begin, end);
   if (!sources) return tl::unexpected<Error>(sources.error());
   bool lossy = false;
-  decode::LossMarks marks, none;  // the losses that records tell of are said once
-  if (capture.reader.loss().any()) marks = decode::LossMarks::from_capture(capture.reader);
+  const decode::LossMarks none;  // the losses that records tell of are said once
   for (const decode::Source& source : *sources) {
     capture::AuxStream one = stream;
     one.source = source.id;
@@ -153,12 +152,14 @@ uint64_t trace_bytes(const OpenCapture& capture, const CaptureOptions& options) 
 Result<bool> add_part(OpenCapture& capture, const CaptureOptions& options, uint64_t begin, uint64_t end,
                       views::AutoFdo& profile) {
   bool lossy = false;
+  decode::LossMarks marks;
+  if (capture.reader.loss().any()) marks = decode::LossMarks::from_capture(capture.reader);
   uint64_t at = 0;  // of the stream's begin
   for (const auto& stream : selected_streams(capture, options)) {
     const uint64_t from = std::clamp(begin, at, at + stream.size) - at, to = std::clamp(end, at, at + stream.size) - at;
     at += stream.size;
     if (from == to) continue;
-    const auto done = add_stream(capture, options, stream, from, to, profile);
+    const auto done = add_stream(capture, options, stream, marks, from, to, profile);
     if (!done) return done;
     lossy = lossy || *done;
   }
