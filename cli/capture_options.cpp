@@ -181,19 +181,32 @@ uint64_t OpenCapture::threads() const {
 
 namespace {
 
+bool selects(const CaptureOptions& options, const capture::AuxStream& stream) {
+  return options.tid < 0 || stream.cpu >= 0 || stream.tid < 0 || stream.tid == options.tid;
+}
+
+// Of a stream, what the chosen window needs.
+capture::AuxStream wanted(const OpenCapture& capture, const CaptureOptions& options, const capture::AuxStream& stream) {
+  if (options.window == 0) return stream;
+  const decode::Window& window = capture.windows.all()[options.window - 1];
+  const auto time = [&](const capture::AuxFragment& f) {
+    return capture.decoder->start_time(stream, capture.reader.bytes(f));
+  };
+  return decode::part_of(stream, window.begin, window.open ? ~uint64_t{0} : window.end, time);
+}
+
 // One walk over the streams that the options select.
 struct StreamWalk {
   OpenCapture& capture;
   const CaptureOptions& options;
   const std::function<Result<bool>(StreamVisit&)>& fn;
-  decode::LossMarks marks;
+  const decode::LossMarks& marks;
   uint64_t done = 0;  // bytes
   bool found = false;
 
   [[nodiscard]] std::string comm(int32_t pid, uint64_t time) const { return capture.images.comm(pid, time); }
   Result<bool> visit(const capture::AuxStream& stream, std::span<const std::byte> trace, bool marked);
   Result<> decode(StreamVisit& visit, bool marked, decode::ItemSink& sink);
-  [[nodiscard]] capture::AuxStream wanted(const capture::AuxStream& stream) const;
   Result<bool> each_source(const capture::AuxStream& whole);
 };
 
@@ -226,18 +239,8 @@ Result<bool> StreamWalk::visit(const capture::AuxStream& stream, std::span<const
   return fn(visit);
 }
 
-// Of a stream, what the chosen window needs.
-capture::AuxStream StreamWalk::wanted(const capture::AuxStream& stream) const {
-  if (options.window == 0) return stream;
-  const decode::Window& window = capture.windows.all()[options.window - 1];
-  const auto time = [&](const capture::AuxFragment& f) {
-    return capture.decoder->start_time(stream, capture.reader.bytes(f));
-  };
-  return decode::part_of(stream, window.begin, window.open ? ~uint64_t{0} : window.end, time);
-}
-
 Result<bool> StreamWalk::each_source(const capture::AuxStream& whole) {
-  const capture::AuxStream stream = wanted(whole);
+  const capture::AuxStream stream = wanted(capture, options, whole);
   const auto bytes = decode::StreamBytes::of(capture.reader, stream);
   if (!bytes) return tl::unexpected(bytes.error());
   const auto sources = capture.decoder->sources(stream, bytes->bytes());
@@ -257,16 +260,40 @@ Result<bool> StreamWalk::each_source(const capture::AuxStream& whole) {
 Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
                          const std::function<Result<bool>(StreamVisit&)>& fn) {
   if (capture.decoder == nullptr) return no_decoder(capture);
-  StreamWalk walk{capture, options, fn, {}, 0, options.tid < 0};
-  if (capture.reader.loss().any()) walk.marks = decode::LossMarks::from_capture(capture.reader);
+  decode::LossMarks marks;
+  if (capture.reader.loss().any()) marks = decode::LossMarks::from_capture(capture.reader);
+  StreamWalk walk{capture, options, fn, marks, 0, options.tid < 0};
   for (const capture::AuxStream* stream : streams_in_order(capture.reader)) {
-    if (options.tid >= 0 && stream->cpu < 0 && stream->tid >= 0 && stream->tid != options.tid) continue;
+    if (!selects(options, *stream)) continue;
     const auto go_on = walk.each_source(*stream);
     if (!go_on) return tl::unexpected(go_on.error());
     if (!*go_on) break;
     walk.done += stream->size;
   }
   if (!walk.found) return fail_usage(fmt::format("no trace of thread {} in {}", options.tid, capture.reader.path()));
+  return {};
+}
+
+Result<> need_decoder(const OpenCapture& capture) {
+  if (capture.decoder == nullptr) return no_decoder(capture);
+  return {};
+}
+
+std::vector<capture::AuxStream> selected_streams(const OpenCapture& capture, const CaptureOptions& options) {
+  std::vector<capture::AuxStream> out;
+  for (const capture::AuxStream* stream : streams_in_order(capture.reader))
+    if (selects(options, *stream)) out.push_back(wanted(capture, options, *stream));
+  return out;
+}
+
+Result<> visit_part(OpenCapture& capture, const CaptureOptions& options, const capture::AuxStream& part,
+                    const decode::LossMarks& marks, const std::function<Result<bool>(StreamVisit&)>& fn) {
+  if (auto can = need_decoder(capture); !can) return can;
+  const auto bytes = decode::StreamBytes::of(capture.reader, part);
+  if (!bytes) return tl::unexpected<Error>(bytes.error());
+  StreamWalk walk{capture, options, fn, marks};
+  const auto done = walk.visit(part, bytes->bytes(), true);
+  if (!done) return tl::unexpected<Error>(done.error());
   return {};
 }
 

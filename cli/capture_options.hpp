@@ -15,6 +15,7 @@
 #include "decode/decoder.hpp"
 #include "decode/image.hpp"
 #include "decode/locate.hpp"
+#include "decode/loss_marks.hpp"
 #include "decode/schedule.hpp"
 #include "decode/window.hpp"
 #include "views/context.hpp"
@@ -74,6 +75,15 @@ std::vector<const capture::AuxStream*> streams_in_order(const capture::Reader& r
 // Calls `fn` for every stream that the options select; false from it stops the walk.
 Result<> for_each_stream(OpenCapture& capture, const CaptureOptions& options,
                          const std::function<Result<bool>(StreamVisit&)>& fn);
+
+// The streams that the options select; of each what the chosen window needs.
+std::vector<capture::AuxStream> selected_streams(const OpenCapture& capture, const CaptureOptions& options);
+// One of them, or a part of one (decode::slice_of), with its source set. `marks`: the losses to be told with it.
+Result<> visit_part(OpenCapture& capture, const CaptureOptions& options, const capture::AuxStream& part,
+                    const decode::LossMarks& marks, const std::function<Result<bool>(StreamVisit&)>& fn);
+
+// Its trace can be decoded; else why not.
+Result<> need_decoder(const OpenCapture& capture);
 
 // The packets of a stream, as Decoder::packets gives them.
 Result<> for_each_packet(OpenCapture& capture, const StreamVisit& visit,

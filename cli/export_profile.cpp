@@ -6,11 +6,9 @@
 #include <algorithm>
 
 #include "backends/coresight/flow_insn.hpp"
-#include "cli/each_stream.hpp"
 #include "profile/autofdo_text.hpp"
 #include "profile/branch_list.hpp"
 #include "profile/llvm_prof.hpp"
-#include "views/autofdo.hpp"
 
 namespace tracectl::cli {
 namespace {
@@ -72,16 +70,6 @@ const ProfileFormat* profile_format(const std::string& name) {
   const auto& all = profile_formats();
   const auto found = std::find_if(all.begin(), all.end(), [&](const ProfileFormat& f) { return name == f.name; });
   return found == all.end() ? nullptr : &*found;
-}
-
-Result<TracedProfile> profile_of(OpenCapture& capture, const CaptureOptions& options, const std::string& binary) {
-  auto opened = views::ProfiledBinary::open(binary);
-  if (!opened) return tl::unexpected<Error>(opened.error());
-  views::AutoFdo whole(std::move(*opened));
-  const auto lossy = each_stream<views::AutoFdo::Stream>(capture, options, whole, [](auto&) {});
-  if (!lossy) return tl::unexpected<Error>(lossy.error());
-  if (whole.profile().empty()) return tl::unexpected<Error>(whole.why_empty());
-  return TracedProfile{whole.profile(), *lossy};
 }
 
 }  // namespace tracectl::cli

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// export --to autofdo and its like: the profile of one binary, in one of several formats.
+// The formats of a profile of one binary, for `export` and `merge`.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "cli/capture_options.hpp"
 #include "core/result.hpp"
 #include "profile/a64_code.hpp"
 #include "profile/profile.hpp"
@@ -27,12 +26,5 @@ struct ProfileFormat {
 
 // An AArch64 binary, to read or write branch lists of it.
 Result<profile::A64Code> open_a64_code(const std::string& binary);
-
-struct TracedProfile {
-  profile::Profile profile;  // not empty
-  bool lossy = false;        // something was lost
-};
-// Errors: no such file, a capture that does not decode, a profile that would be empty, and why.
-Result<TracedProfile> profile_of(OpenCapture& capture, const CaptureOptions& options, const std::string& binary);
 
 }  // namespace tracectl::cli

@@ -95,6 +95,7 @@ int main(int argc, char** argv) {
   add_report(app, run);
   add_script(app, run);
   add_export(app, run);
+  add_merge(app, run);
   add_repair(app, run);
   return parse_and_run(app, argc, argv, run);
 }

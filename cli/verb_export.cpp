@@ -9,6 +9,7 @@
 #include "cli/each_stream.hpp"
 #include "cli/export_profile.hpp"
 #include "cli/export_snapshot.hpp"
+#include "cli/traced_profile.hpp"
 #include "cli/verbs.hpp"
 #include "core/capture/tally.hpp"
 #include "views/folded.hpp"
@@ -33,11 +34,15 @@ constexpr const char* kFooter =
     "  tracectl export --to folded | flamegraph.pl > out.svg\n"
     "  tracectl export --to autofdo --binary ./app -o app.afdo.txt\n"
     "  tracectl export --to llvm-prof --binary ./app -o app.prof     then clang -fprofile-sample-use=app.prof\n"
-    "  tracectl export --to branch-list --binary ./app -o app.branch_list";
+    "  tracectl export --to branch-list --binary ./app -o app.branch_list\n"
+    "  tracectl export --to autofdo --binary ./app -o app.afdo.txt host1.data host2.data host3.data\n"
+    "  tracectl export --to autofdo --binary ./app --shard 3/8 -o 3.afdo.txt big.data    see tracectl merge --help";
 
 struct Options {
   CaptureOptions capture;
-  std::string to, output, binary;
+  std::string to, output, binary, shard_text;
+  std::vector<std::string> captures;
+  decode::Shard shard;
 };
 
 struct FileClose {
@@ -109,8 +114,8 @@ Result<bool> to_speedscope(OpenCapture& capture, const Options& options, views::
   return lossy;
 }
 
-Result<bool> to_profile(OpenCapture& capture, const Options& options, views::Out& out) {
-  auto traced = profile_of(capture, options.capture, options.binary);
+Result<bool> to_profile(const Options& options, views::Out& out) {
+  auto traced = profile_of({options.capture, options.captures, options.binary, options.shard});
   if (!traced) return tl::unexpected<Error>(traced.error());
   const auto text = profile_format(options.to)->write(traced->profile);
   if (!text) return tl::unexpected<Error>(text.error());
@@ -137,7 +142,6 @@ std::vector<std::string> formats() {
 }
 
 Export export_to(const std::string& format) {
-  if (profile_format(format) != nullptr) return to_profile;
   const auto* row = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const auto& r) { return format == r.first; });
   return row->second;  // the option takes no other
 }
@@ -171,23 +175,49 @@ int to_snapshot(const Options& options) {
   return 0;
 }
 
-int export_capture(const Options& options) {
-  if (options.to == "snapshot") return to_snapshot(options);
-  if (profile_format(options.to) != nullptr && options.binary.empty())
-    return report_error(fail_usage("a profile is of one binary: which?", "--binary ./app").value());
+// One capture in the format, or all of them as a profile.
+Result<bool> write_export(const Options& options, OpenCapture* capture, views::Out& out) {
+  return capture == nullptr ? to_profile(options, out) : export_to(options.to)(*capture, options, out);
+}
+
+// Options that do not go together.
+Result<> usable(const Options& options) {
+  const bool profile = profile_format(options.to) != nullptr;
+  if (profile && options.binary.empty()) return fail_usage("a profile is of one binary: which?", "--binary ./app");
+  if (!profile && options.captures.size() > 1)
+    return fail_usage(fmt::format("--to {} takes one capture; {} are named", options.to, options.captures.size()),
+                      "profiles of several captures add up, other formats are of one");
+  if (!profile && !options.shard_text.empty())
+    return fail_usage("--shard is for profiles: parts of " + options.to + " do not add up", "--to autofdo --binary ./app");
   if (!is_text(options.to) && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
-    return report_error(fail_usage("a file of the format " + options.to + " is no text for a terminal", "-o FILE").value());
+    return fail_usage("a file of the format " + options.to + " is no text for a terminal", "-o FILE");
   if (const ProfileFormat* format = profile_format(options.to); format != nullptr && format->fits != nullptr)
-    if (const auto fits = format->fits(options.binary); !fits) return report_error(fits.error());
-  auto capture = OpenCapture::open(options.capture);
-  if (!capture) return report_error(capture.error());
+    return format->fits(options.binary);
+  return {};
+}
+
+int export_capture(Options options) {
+  if (const auto good = usable(options); !good) return report_error(good.error());
+  if (!options.shard_text.empty()) {
+    const auto shard = decode::Shard::parse(options.shard_text);
+    if (!shard) return report_error(shard.error());
+    options.shard = *shard;
+  }
+  options.capture.path = options.captures.front();
+  if (options.to == "snapshot") return to_snapshot(options);
+  std::unique_ptr<OpenCapture> capture;
+  if (profile_format(options.to) == nullptr) {
+    auto opened = OpenCapture::open(options.capture);
+    if (!opened) return report_error(opened.error());
+    capture = std::move(*opened);
+  }
   std::unique_ptr<std::FILE, FileClose> file;
   if (!options.output.empty()) {
     file.reset(std::fopen(options.output.c_str(), "we"));
     if (file == nullptr) return report_error(fail_errno("cannot write " + options.output).value());
   }
   views::Out out(file != nullptr ? file.get() : stdout);
-  const auto lossy = export_to(options.to)(**capture, options, out);
+  const auto lossy = write_export(options, capture.get(), out);
   if (!lossy) {
     out.flush();
     return remove_output(options, lossy.error());
@@ -200,10 +230,17 @@ int export_capture(const Options& options) {
 void add_export(CLI::App& app, VerbRun& run) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("export", "A capture in another tool's format");
-  add_capture(*verb, options->capture);
+  add_symfs(*verb, options->capture);
+  add_decoder(*verb, options->capture);
+  options->captures = {options->capture.path};
+  verb->add_option("CAPTURE", options->captures,
+                   "a capture directory, a perf.data file with trace, or a CoreSight snapshot directory; profiles: several")
+      ->capture_default_str();
   add_thread_and_window(*verb, options->capture);
   verb->add_option("--to", options->to, "the format")->required()->check(CLI::IsMember(formats()));
   verb->add_option("--binary", options->binary, "profiles: the program or library whose profile is wanted");
+  verb->add_option("--shard", options->shard_text,
+                   "profiles: i/n, the i-th of n parts of the trace; `tracectl merge` adds them up");
   verb->add_option("-o,--output", options->output, "the file to write; else the standard output");
   verb->footer(footer());
   verb->callback([options, &run] { run = [options] { return export_capture(*options); }; });

@@ -26,6 +26,7 @@ void add_info(CLI::App& app, VerbRun& run);
 void add_report(CLI::App& app, VerbRun& run);
 void add_script(CLI::App& app, VerbRun& run);
 void add_export(CLI::App& app, VerbRun& run);
+void add_merge(CLI::App& app, VerbRun& run);
 void add_repair(CLI::App& app, VerbRun& run);
 
 // The words after the first `--` of the command line: the command to trace. main() takes them

@@ -59,6 +59,10 @@ class Decoder {
   // What a decoder needs in front of `trace`, which begins at a packet but not at a sync point, to start with
   // its first packet; empty where nothing is needed. Without it everything up to the next sync point is skipped.
   virtual std::span<const std::byte> opening(std::span<const std::byte> trace) = 0;
+  // The first place at or behind `from` where a decoder may begin without what is in front of it, or does no worse than
+  // to look for such a place itself; the size of `trace` where there is none. `trace` begins a run (StreamBytes), or where
+  // this had told.
+  virtual uint64_t next_start(const capture::AuxStream& stream, std::span<const std::byte> trace, uint64_t from) = 0;
   // The first time that the trace tells, ns of the perf clock; 0 when it tells none.
   virtual uint64_t start_time(const capture::AuxStream& stream, std::span<const std::byte> trace) = 0;
   // Lists packets; stops when fn returns false.

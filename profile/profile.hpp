@@ -25,6 +25,8 @@ struct Profile {
   [[nodiscard]] bool empty() const { return ranges.empty(); }
   // The counts of another profile of the same binary; who calls sees to that.
   void add(const Profile& other);
+  // The same taken away. False: there is not as much, and nothing has changed.
+  [[nodiscard]] bool subtract(const Profile& other);
 };
 
 // a + b, at most the largest number.

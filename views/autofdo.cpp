@@ -36,55 +36,45 @@ void AutoFdo::Stream::on_counted(const decode::Stamp& stamp, std::span<const dec
 
 bool AutoFdo::Stream::on_block(const decode::Stamp& stamp, const decode::Block& block) {
   at_time(stamp.time);
-  const bool goes_on = pending_ && pending_->last + pending_->last_size == block.ip;
-  if (pending_ && !goes_on) end_range();
-  decode::Block whole = block;
-  if (goes_on) {
-    whole.ip = pending_->ip;
-    whole.insns += pending_->insns;
-  }
-  pending_ = whole;
-  // Arm's end with what has an atom: an ISB ends a range, counted or not.
-  if (whole.kind != decode::BranchKind::none || whole.isa != decode::Isa::x86_64) end_range();
+  ranges_.add(block, edges_);
   return true;
 }
 
-void AutoFdo::Stream::end_range() {
-  if (pending_ && pending_->insns != 0) edges_.add(*pending_);
-  pending_.reset();
-}
-
 bool AutoFdo::Stream::on_event(const decode::Stamp&, const decode::Event& event) {
-  end_range();
+  ranges_.end(edges_);
   if (event.kind == decode::Event::Kind::switched) finish();
   return true;
 }
 
 bool AutoFdo::Stream::on_loss(const decode::Stamp&, const decode::Loss&) {
-  end_range();
+  ranges_.end(edges_);
   ++losses_;
   return true;
 }
 
 void AutoFdo::Stream::finish() {
-  end_range();
+  ranges_.end(edges_);
   whole_.fold(edges_, *context_.locator, time_);
   edges_.clear();
 }
 
 std::optional<uint64_t> AutoFdo::address_in(const decode::Place& place) const {
-  if (place.section == nullptr || !binary_.is(*place.section)) return std::nullopt;
-  return binary_.segments.address_of(place.file_offset);
+  return in_binary(place) ? binary_.segments.address_of(place.file_offset) : std::nullopt;
 }
 
 void AutoFdo::fold(const EdgeTable& edges, decode::Locator& locator, uint64_t time) {
   edges.for_each([&](const Edge& e) {
     const decode::Place place = locator.at(e.ip, time);
-    const auto from = address_in(place);
-    if (!from) {
+    if (!in_binary(place)) {
       elsewhere_[place.object()] += e.insns;
       const bool same_name = place.object() == decode::last_parts(binary_.path, 1);
       if (same_name && !place.section->build_id.empty()) other_builds_.insert(place.section->build_id);
+      return;
+    }
+    instructions_ += e.insns;
+    const auto from = address_in(place);
+    if (!from) {
+      unloaded_ += e.insns;
       return;
     }
     const uint64_t last = *from + (e.last - e.ip);
@@ -98,18 +88,38 @@ void AutoFdo::fold(const EdgeTable& edges, decode::Locator& locator, uint64_t ti
   });
 }
 
+bool AutoFdo::subtract(const AutoFdo& other) {
+  if (!profile_.subtract(other.profile_)) return false;
+  instructions_ -= std::min(instructions_, other.instructions_);
+  unloaded_ -= std::min(unloaded_, other.unloaded_);
+  for (const auto& [name, insns] : other.elsewhere_) {
+    uint64_t& known = elsewhere_[name];
+    known -= std::min(known, insns);
+  }
+  return true;
+}
+
+uint64_t AutoFdo::all_instructions() const {
+  uint64_t out = instructions_;
+  for (const auto& [name, insns] : elsewhere_) out += insns;
+  return out;
+}
+
 Error AutoFdo::why_empty() const {
-  const std::string what = "the profile of " + binary_.path + " would be empty: ";
   if (!other_builds_.empty())
-    return fail(fmt::format("{}the capture ran another build of it, with the build-id {}; this file has {}", what,
-                            *other_builds_.begin(), binary_.build_id),
+    return fail(fmt::format("the capture ran another build of it, with the build-id {}; this file has {}",
+                            *other_builds_.begin(), binary_.build_id.empty() ? "none" : binary_.build_id),
                 "give the very file that was traced (images/ in the capture may hold it)")
+        .value();
+  if (unloaded_ != 0)
+    return fail(fmt::format("{} instructions ran in it, at places that no segment of it is loaded from", unloaded_),
+                "give the very file that was traced")
         .value();
   const auto most = std::max_element(elsewhere_.begin(), elsewhere_.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most == elsewhere_.end()) return fail(what + "the capture holds no instruction", "`tracectl report` says why").value();
+  if (most == elsewhere_.end()) return fail("the capture holds no instruction", "`tracectl report` says why").value();
   const std::string name = most->first.empty() ? "code of no file" : most->first;
-  return fail(fmt::format("{}none of the instructions of the capture ran in it; most ran in {}", what, name),
+  return fail(fmt::format("none of the instructions of the capture ran in it; most ran in {}", name),
               "`tracectl report` lists the files of the hot functions; a shared library is exported by itself")
       .value();
 }

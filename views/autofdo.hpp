@@ -14,6 +14,7 @@
 #include "profile/profile.hpp"
 #include "views/context.hpp"
 #include "views/edge_table.hpp"
+#include "views/whole_ranges.hpp"
 
 namespace tracectl::views {
 
@@ -49,24 +50,35 @@ class AutoFdo {
 
    private:
     void at_time(uint64_t time);
-    void end_range();
     AutoFdo& whole_;
     const StreamContext& context_;
     EdgeTable edges_;
-    std::optional<decode::Block> pending_;  // ends without a branch: the next one may go on
+    WholeRanges ranges_;
     uint64_t time_ = 0, losses_ = 0;
   };
 
+  [[nodiscard]] const ProfiledBinary& binary() const { return binary_; }
   [[nodiscard]] const profile::Profile& profile() const { return profile_; }
-  // Why it is empty: a sentence for people.
+  // The same of another one taken away, of the same binary. False: it has more.
+  [[nodiscard]] bool subtract(const AutoFdo& other);
+  // Instructions that ran in the binary, and all.
+  [[nodiscard]] uint64_t instructions() const { return instructions_; }
+  [[nodiscard]] uint64_t all_instructions() const;
+  // Another build of the binary ran.
+  [[nodiscard]] bool other_build() const { return !other_builds_.empty(); }
+  // Why it is empty: the end of a sentence for people.
   [[nodiscard]] Error why_empty() const;
 
  private:
   void fold(const EdgeTable& edges, decode::Locator& locator, uint64_t time);
+  [[nodiscard]] bool in_binary(const decode::Place& place) const {
+    return place.section != nullptr && binary_.is(*place.section);
+  }
   [[nodiscard]] std::optional<uint64_t> address_in(const decode::Place& place) const;
 
   ProfiledBinary binary_;
   profile::Profile profile_;
+  uint64_t instructions_ = 0, unloaded_ = 0;   // in the binary; of them in no segment that it loads
   std::map<std::string, uint64_t> elsewhere_;  // instructions by name of the file that they were in
   std::set<std::string> other_builds_;         // build-ids of files with the binary's name
 };

@@ -23,6 +23,7 @@ class CsDecoder : public decode::Decoder {
   Result<> decode(const capture::AuxStream& stream, const decode::Piece& piece, std::span<const decode::Turn> turns,
                   decode::ItemSink& sink) override;
   std::span<const std::byte> opening(std::span<const std::byte>) override { return {}; }
+  uint64_t next_start(const capture::AuxStream& stream, std::span<const std::byte> trace, uint64_t from) override;
   uint64_t start_time(const capture::AuxStream& stream, std::span<const std::byte> trace) override;
   Result<> packets(const capture::AuxStream& stream, std::span<const std::byte> trace,
                    const std::function<bool(const decode::PacketText&)>& fn) override;

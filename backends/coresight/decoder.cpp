@@ -6,6 +6,7 @@
 
 #include "backends/coresight/cs_decoder.hpp"
 #include "backends/coresight/frames.hpp"
+#include "backends/coresight/packet_reader.hpp"
 #include "core/check.hpp"
 #include "decode/stream_bytes.hpp"
 
@@ -64,6 +65,12 @@ Result<> CsDecoder::decode(const capture::AuxStream& stream, const decode::Piece
 
 void CsDecoder::feed(const capture::AuxStream&, std::span<const std::byte> trace, Tree& tree, Walk& walk) {
   tree.feed(trace, walk);
+}
+
+// In frames any frame will do: what is in front of a unit's synchronization packet is left out.
+uint64_t CsDecoder::next_start(const capture::AuxStream& stream, std::span<const std::byte> trace, uint64_t from) {
+  if (!stream.raw) return std::min<uint64_t>((from + kFrameSize - 1) / kFrameSize * kFrameSize, trace.size());
+  return find_sync({reinterpret_cast<const uint8_t*>(trace.data()), trace.size()}, from).value_or(trace.size());
 }
 
 uint64_t CsDecoder::start_time(const capture::AuxStream& stream, std::span<const std::byte> trace) {

@@ -399,6 +399,10 @@ class PtDecoder final : public decode::Decoder {
 
   std::span<const std::byte> opening(std::span<const std::byte> trace) override { return opening_of(trace); }
 
+  uint64_t next_start(const capture::AuxStream&, std::span<const std::byte> trace, uint64_t from) override {
+    return find_psb(trace, from).value_or(trace.size());
+  }
+
   uint64_t start_time(const capture::AuxStream&, std::span<const std::byte> trace) override {
     uint64_t time = 0;
     const pt_config config = make_config(facts_, trace);

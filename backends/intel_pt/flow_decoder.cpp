@@ -111,6 +111,9 @@ class FlowDecoder final : public decode::Decoder {
 
   [[nodiscard]] uint64_t by_libipt() const { return by_libipt_; }
   std::span<const std::byte> opening(std::span<const std::byte> trace) override { return reference_->opening(trace); }
+  uint64_t next_start(const capture::AuxStream& stream, std::span<const std::byte> trace, uint64_t from) override {
+    return reference_->next_start(stream, trace, from);
+  }
   uint64_t start_time(const capture::AuxStream& stream, std::span<const std::byte> trace) override {
     return reference_->start_time(stream, trace);
   }

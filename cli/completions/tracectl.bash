@@ -2,7 +2,7 @@
 # Completion of tracectl for bash.
 
 # Options that take a value, for every verb; then the word behind one of them is not a place of its own.
-_tracectl_valued=' --pid -p -t --cgroup --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html --binary --symfs --decoder '
+_tracectl_valued=' --pid -p -t --cgroup --window --trigger --machine --scope --start --size --output -o --tid --limit --last --to --program --snapshot-on --html --binary --symfs --decoder --shard '
 
 _tracectl_options() {
   case $1 in
@@ -14,7 +14,8 @@ _tracectl_options() {
     info) echo --symfs --decoder --json --decode --no-decode ;;
     report) echo --symfs --decoder --tid --window --limit --json --html ;;
     script) echo --symfs --decoder --tid --window --last --limit --json --raw --digest ;;
-    export) echo --symfs --decoder --tid --window --to --binary --output ;;
+    export) echo --symfs --decoder --tid --window --to --binary --shard --output ;;
+    merge) echo --to --binary --output ;;
     '') echo --version ;;
   esac
 }
@@ -41,7 +42,7 @@ _tracectl_first() {
 
 _tracectl() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs='doctor list new check run ctl info report script export repair'
+  local verbs='doctor list new check run ctl info report script export merge repair'
   local verb= places=0 i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; ++i)); do

@@ -24,13 +24,14 @@ complete -c tracectl -n __fish_use_subcommand -f -a info -d 'What a capture hold
 complete -c tracectl -n __fish_use_subcommand -f -a report -d 'Windows and hot functions'
 complete -c tracectl -n __fish_use_subcommand -f -a script -d 'The trace as text'
 complete -c tracectl -n __fish_use_subcommand -f -a export -d 'A capture in another format'
+complete -c tracectl -n __fish_use_subcommand -f -a merge -d 'Profiles of one binary added up'
 complete -c tracectl -n __fish_use_subcommand -f -a repair -d 'Make perf read a capture that a crash left'
 
 complete -c tracectl -n '__tracectl_first list' -f -a 'tracepoints symbols sinks backends triggers'
 complete -c tracectl -n '__tracectl_first ctl' -f -a 'status pause resume snapshot stop'
 complete -c tracectl -n '__tracectl_first script' -f -a 'calls branches instructions packets'
 
-complete -c tracectl -n '__tracectl_verb doctor list new check run ctl info report script export repair' -f -s h -l help -d 'Print help'
+complete -c tracectl -n '__tracectl_verb doctor list new check run ctl info report script export merge repair' -f -s h -l help -d 'Print help'
 complete -c tracectl -n '__tracectl_verb doctor list check ctl report' -f -l json -d 'As JSON'
 complete -c tracectl -n '__tracectl_verb info' -f -l json -d 'As JSON, with decoded numbers'
 complete -c tracectl -n '__tracectl_verb script' -f -l json -d 'One JSON object a line'
@@ -65,3 +66,7 @@ complete -c tracectl -n '__tracectl_verb script' -f -l digest -d 'Instructions: 
 complete -c tracectl -n '__tracectl_verb export' -x -l to -a 'autofdo branch-list folded llvm-prof perfetto snapshot speedscope' -d 'The format'
 complete -c tracectl -n '__tracectl_verb export' -r -F -l binary -d 'profiles: whose'
 complete -c tracectl -n '__tracectl_verb export' -r -F -s o -l output -d 'The file to write'
+complete -c tracectl -n '__tracectl_verb export' -x -l shard -d 'Profiles: i/n, a part of the trace'
+complete -c tracectl -n '__tracectl_verb merge' -x -l to -a 'autofdo' -d 'The format'
+complete -c tracectl -n '__tracectl_verb merge' -r -F -l binary -d 'The program or library'
+complete -c tracectl -n '__tracectl_verb merge' -r -F -s o -l output -d 'The file to write'
