@@ -27,7 +27,10 @@ void Collector::begin() {
 }
 
 void Collector::step() {
-  if (const auto on = periods_->due(monotonic_ns()); on && failed_) turn(*on);
+  if (const auto on = periods_->due(monotonic_ns()); on && failed_) {
+    turn(*on);
+    if (*on) periods_->begun(monotonic_ns());  // many threads take their time
+  }
   if (failed_) session_.wake_at(periods_->next(), [this] { step(); });
 }
 

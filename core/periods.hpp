@@ -31,6 +31,8 @@ class Periods {
     next_ = on_ ? now + length_ : grid_ + (now - grid_ + every_ - 1) / every_ * every_;
     return on_;
   }
+  // Where it took until `now` to begin the period: it ends `length` behind that.
+  void begun(uint64_t now) { next_ = now + length_; }
   [[nodiscard]] uint64_t next() const { return next_; }
   [[nodiscard]] bool on() const { return on_; }
 

@@ -76,6 +76,16 @@ TEST_CASE("a late wakeup moves a period and never makes it shorter, and the grid
   }
 }
 
+TEST_CASE("a period whose begin takes long is as long as the others") {
+  Periods p(plan(100, 30));
+  p.begin(1000);
+  CHECK(p.due(1000) == true);
+  p.begun(1025);
+  CHECK(p.next() == 1055);
+  CHECK(p.due(1055) == false);
+  CHECK(p.next() == 1100);
+}
+
 TEST_CASE("a cell that was slept through is left out") {
   Periods p(plan(100, 30));
   p.begin(1000);
