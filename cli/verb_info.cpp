@@ -7,6 +7,7 @@
 
 #include "cli/capture_options.hpp"
 #include "cli/verbs.hpp"
+#include "core/capture/period_log.hpp"
 #include "core/units.hpp"
 #include "decode/stream_bytes.hpp"
 
@@ -50,6 +51,36 @@ std::vector<std::string> why_empty(const OpenCapture& capture, const views::Tota
   return totals == nullptr ? capture.facts.why_empty : why_no_instructions(capture, *totals);
 }
 
+double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+// What [collect] did: how many periods, how much of the time between the first and the last of them was traced.
+struct Collected {
+  std::vector<capture::Period> periods;
+  uint64_t traced = 0, span = 0;  // ns
+  explicit Collected(const capture::Reader& reader) : periods(capture::read_periods(reader.directory())) {
+    for (const auto& p : periods) traced += p.end - p.begin;
+    if (!periods.empty()) span = periods.back().end - periods.front().begin;
+  }
+};
+
+nlohmann::ordered_json collected_json(const OpenCapture& capture) {
+  if (!capture.facts.collect) return nullptr;
+  const Collected c(capture.reader);
+  return {{"every_ns", capture.facts.collect->every},
+          {"for_ns", capture.facts.collect->length},
+          {"periods", c.periods.size()},
+          {"traced_ns", c.traced},
+          {"span_ns", c.span}};
+}
+
+std::string collected_text(const OpenCapture& capture) {
+  const Collected c(capture.reader);
+  const auto text = [](uint64_t ns) { return print_duration(std::chrono::nanoseconds(ns)); };
+  return fmt::format("{} period{} of {} in every {}: {:.3g} s of {:.3g} s", c.periods.size(),
+                     c.periods.size() == 1 ? "" : "s", text(capture.facts.collect->length),
+                     text(capture.facts.collect->every), seconds(c.traced), seconds(c.span));
+}
+
 nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* totals) {
   nlohmann::ordered_json out;
   const auto decoded = [totals](uint64_t views::Totals::*field) -> nlohmann::ordered_json {
@@ -68,6 +99,7 @@ nlohmann::ordered_json as_json(const OpenCapture& capture, const views::Totals* 
   out["outside_windows"] = decoded(&views::Totals::outside);
   out["windows"] = capture.windows.all().size();
   out["open_windows"] = capture.windows.open_count();
+  out["collected"] = collected_json(capture);
   out["threads"] = capture.threads();
   out["streams"] = capture.reader.streams().size();
   out["decode_errors"] = decoded(&views::Totals::decode_errors);
@@ -99,7 +131,7 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   if (!capture.facts.command.empty()) out.line(fmt::format("command   {}", fmt::join(capture.facts.command, " ")));
   out.line(fmt::format("streams   {} of {} thread{}, {} of trace", reader.streams().size(), capture.threads(),
                        capture.threads() == 1 ? "" : "s", human_size(reader.aux_bytes())));
-  for (const char* name : {"data", "plan.toml", "capture.json", "images", "kcore_dir"})
+  for (const char* name : {"data", "plan.toml", "capture.json", "periods", "images", "kcore_dir"})
     if (const uint64_t size = reader.directory().empty() ? 0 : size_of(reader.directory() + "/" + name); size != 0)
       out.line(fmt::format("  {:<14}{}", name, human_size(size)));
   if (const uint64_t bytes = not_kept(reader); bytes != 0)
@@ -107,6 +139,7 @@ void print_text(const OpenCapture& capture, const views::Totals* totals, views::
   const uint64_t open = capture.windows.open_count();
   out.line(fmt::format("windows   {}{}", capture.windows.all().size(),
                        open == 0 ? "" : fmt::format(", {} of them open (no pause came)", open)));
+  if (capture.facts.collect) out.line(fmt::format("collected {}", collected_text(capture)));
   for (const capture::AuxStream* each : streams_in_order(reader)) {
     const auto& stream = *each;
     const std::string who = stream.tid >= 0   ? fmt::format("thread {}", stream.tid)

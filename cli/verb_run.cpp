@@ -16,6 +16,7 @@
 #include "cli/plan_options.hpp"
 #include "cli/record_setup.hpp"
 #include "cli/why_empty.hpp"
+#include "core/capture/period_log.hpp"
 #include "core/units.hpp"
 #include "machines/kernel/recorder.hpp"
 
@@ -105,6 +106,7 @@ void say_outcome(const RunVerbOptions& options, const ResolvedPlan& plan, const 
   const bool resumes =
       std::any_of(plan.triggers.begin(), plan.triggers.end(), [](const auto& t) { return t.action != Action::snapshot; });
   std::string windows = resumes ? counted(s.windows.value_or(0), "window") : "";
+  if (plan.collect) windows += counted(capture::read_periods(options.output).size(), "period");
   if (plan.buffer.mode == BufferMode::ring) windows += counted(outcome.snapshots, "snapshot");
   fmt::print(stderr, "tracectl: {}{} of trace of {} thread{} in {}; next: tracectl report{}\n", windows,
              human_size(s.trace_bytes), threads.size(), threads.size() == 1 ? "" : "s", options.output,

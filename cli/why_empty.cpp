@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "core/units.hpp"
+
 namespace tracectl::cli {
 namespace {
 
@@ -47,6 +49,9 @@ std::vector<std::string> why_empty(const ResolvedPlan& plan, const RunOutcome& o
       std::any_of(plan.triggers.begin(), plan.triggers.end(), [](const auto& t) { return t.action == Action::snapshot; });
   if (!kept && snapshots) add_all(plan, Action::snapshot, "takes the snapshots", placements, out);
   if (!kept && !snapshots) out.emplace_back("mode = \"ring\" keeps snapshots, and nothing asked for one");
+  if (out.empty() && plan.collect && outcome.traced)
+    out.push_back(fmt::format("[collect]: nothing of it ran in the periods that were traced, {} of every {}",
+                              print_duration(plan.collect->length), print_duration(plan.collect->every)));
   if (out.empty() && !outcome.stop_reason.empty())
     out.push_back(fmt::format("the session ended before any trace was there: {}", outcome.stop_reason));
   if (out.empty() && WIFSIGNALED(outcome.wait_status))

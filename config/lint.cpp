@@ -36,6 +36,7 @@ void lint_etmv3(ResolveContext& c, const SourceRef& at, bool acts) {
 }  // namespace
 
 void lint_actions(ResolveContext& c) {
+  if (c.plan.collect.written()) return;  // the clock says when; resolve_collect.cpp
   const bool resumes = some_trigger(c, Action::resume), pauses = some_trigger(c, Action::pause);
   c.out.start_paused = c.plan.start ? *c.plan.start == StartMode::paused : resumes;
   if (!c.plan.start && resumes) c.note("start = paused: a trigger resumes");
@@ -54,7 +55,7 @@ void lint_actions(ResolveContext& c) {
                           "if that is not meant, add a trigger with do = \"resume\", or use a [[window]]");
   if (!resumes && paused)
     c.diagnostics.error(c.plan.start.at, "start = \"paused\" and no trigger resumes: nothing would ever be traced",
-                        "add a trigger with do = \"resume\", or start = \"running\"");
+                        "add a trigger with do = \"resume\" or a [collect], or start = \"running\"");
 }
 
 namespace {

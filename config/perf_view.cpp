@@ -192,6 +192,10 @@ void check_equal(const ResolvedPlan& plan, PerfLine* out) {
       out->reasons.push_back(fmt::format("{}: perf record has no snapshot by trigger", t.on));
     if (t.limit) out->reasons.push_back(fmt::format("{}: perf record has no limit of hits", t.on));
   }
+  if (plan.collect)
+    out->reasons.emplace_back(
+        "collect: perf record has no periods that repeat; -D 0-100,1000-1100 lists times in ms one by one (perf 6.1), and "
+        "--switch-output cuts the file, not the time");
   if (plan.limits.bytes || plan.limits.windows) out->reasons.emplace_back("perf record has no limit of bytes or windows");
 }
 

@@ -42,6 +42,12 @@ std::string limits_text(const Limits& limits) {
   return out.empty() ? "none" : out.substr(1);
 }
 
+std::string collect_text(const CollectPlan& c) {
+  std::string out = fmt::format("every={} for={}", print_duration(c.every), print_duration(c.length));
+  if (c.max_bytes) out += " max_bytes=" + print_size(*c.max_bytes);
+  return out;
+}
+
 std::string trigger_text(const ResolvedTrigger& t, size_t index) {
   std::string out = fmt::format("  {:<3} {:<8} {}", index, name_of(t.action), t.on);
   if (t.kind == TriggerKind::breakpoint) out += fmt::format(" access={} len={}", name_of(t.access), t.len);
@@ -109,7 +115,7 @@ std::string print_plan(const ResolvedPlan& plan, const HostFacts& host) {
   out += row("backend", name_of(plan.backend));
   out += row("machine", fmt::format("{}: {}", name_of(plan.machine), plan.machine_why));
   out += row("scope", name_of(plan.scope));
-  out += row("start", plan.start_paused ? "paused" : "running");
+  out += row("start", plan.start_paused || (plan.collect && plan.collect->pause_first) ? "paused" : "running");
   out += row("threads", name_of(plan.threads));
   out += row("follow", plan.follow ? "true" : "false");
   if (!plan.address_filters.empty()) out += row("filter", fmt::format("{}", fmt::join(plan.address_filters, " ")));
@@ -118,6 +124,7 @@ std::string print_plan(const ResolvedPlan& plan, const HostFacts& host) {
              : row("coresight", etm_text(plan.coresight, plan.machine == MachineKind::emulated));
   out += row("buffer", buffer_text(plan.buffer));
   out += row("limits", limits_text(plan.limits));
+  if (plan.collect) out += row("collect", collect_text(*plan.collect));
   out += lists_text(plan) + group_text(plan, host);
   if (!plan.notes.empty()) out += "notes\n";
   for (const std::string& note : plan.notes) out += "  - " + note + "\n";

@@ -39,6 +39,13 @@ Json limits_json(const Limits& limits) {
   return out;
 }
 
+Json collect_json(const std::optional<CollectPlan>& c) {
+  if (!c) return nullptr;
+  return {{"every", c->every.count()},
+          {"for", c->length.count()},
+          {"max_bytes", c->max_bytes ? Json(*c->max_bytes) : Json(nullptr)}};
+}
+
 Json trigger_json(const ResolvedTrigger& t) {
   Json out = {{"name", t.name}, {"on", t.on}, {"kind", name_of(t.kind)}, {"do", name_of(t.action)}};
   if (t.kind == TriggerKind::tracepoint) {
@@ -96,12 +103,13 @@ std::string print_plan_json(const ResolvedPlan& plan, const HostFacts& host) {
               {"machine", name_of(plan.machine)},
               {"machine_why", plan.machine_why},
               {"scope", name_of(plan.scope)},
-              {"start", plan.start_paused ? "paused" : "running"},
+              {"start", plan.start_paused || (plan.collect && plan.collect->pause_first) ? "paused" : "running"},
               {"threads", name_of(plan.threads)},
               {"filter", plan.address_filters},
               {"intel_pt", pt_json(plan.intel_pt)},
               {"buffer", buffer_json(plan.buffer)},
-              {"limits", limits_json(plan.limits)}};
+              {"limits", limits_json(plan.limits)},
+              {"collect", collect_json(plan.collect)}};
   out["triggers"] = Json::array();
   for (const ResolvedTrigger& t : plan.triggers) out["triggers"].push_back(trigger_json(t));
   out["windows"] = Json::array();

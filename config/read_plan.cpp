@@ -202,6 +202,9 @@ constexpr Key<PlanBuffer> kBuffer[] = {{"size", kSize, set_size<&PlanBuffer::siz
 constexpr Key<PlanLimits> kLimits[] = {{"duration", kDuration, set<&PlanLimits::duration>},
                                        {"bytes", kSize, set_size<&PlanLimits::bytes>},
                                        {"windows", kCount, set_count<&PlanLimits::windows>}};
+constexpr Key<PlanCollect> kCollect[] = {{"every", kDuration, set<&PlanCollect::every>},
+                                         {"for", kDuration, set<&PlanCollect::length>},
+                                         {"max_bytes", kSize, set_size<&PlanCollect::max_bytes>}};
 constexpr Key<PlanTrigger> kTrigger[] = {{"name", kText, set<&PlanTrigger::name>},
                                          {"on", kText, set<&PlanTrigger::on>},
                                          {"do", "resume, pause or snapshot", set_choice<&PlanTrigger::action, kActions>},
@@ -220,7 +223,7 @@ constexpr Key<PlanWindow> kWindow[] = {{"name", kText, set<&PlanWindow::name>},
                                        {"longer_than", kDuration, set<&PlanWindow::longer_than>}};
 
 // Which tables stand inside a table, besides its keys.
-const std::vector<std::string> kTopTables = {"target", "trace", "buffer", "limits", "trigger", "window"};
+const std::vector<std::string> kTopTables = {"target", "trace", "buffer", "limits", "collect", "trigger", "window"};
 const std::vector<std::string> kTraceTables = {"intel_pt", "coresight"};
 
 std::string unknown_key_hint(const Entry& entry, std::vector<std::string> names, const std::vector<std::string>& tables) {
@@ -320,6 +323,10 @@ std::optional<Plan> parse_plan(const std::shared_ptr<const SourceText>& source, 
     read_keys(diagnostics, "buffer", *v, kBuffer, plan.buffer);
   if (const Value* v = find_table(diagnostics, *root, "limits", "limits"))
     read_keys(diagnostics, "limits", *v, kLimits, plan.limits);
+  if (const Value* v = find_table(diagnostics, *root, "collect", "collect")) {
+    plan.collect.at = v->at;
+    read_keys(diagnostics, "collect", *v, kCollect, plan.collect);
+  }
   read_array(diagnostics, *root, "trigger", kTrigger, plan.triggers);
   read_array(diagnostics, *root, "window", kWindow, plan.windows);
   if (!document->complete) return std::nullopt;
@@ -363,6 +370,7 @@ std::vector<KeyInfo> plan_keys() {
   list_keys(&keys, "trace.coresight", kCoresight);
   list_keys(&keys, "buffer", kBuffer);
   list_keys(&keys, "limits", kLimits);
+  list_keys(&keys, "collect", kCollect);
   list_keys(&keys, "trigger", kTrigger);
   list_keys(&keys, "window", kWindow);
   return keys;

@@ -154,6 +154,7 @@ std::optional<ResolvedPlan> resolve(const Plan& plan, const HostFacts& host, con
   resolve_intel_pt(c);
   resolve_coresight(c);
   resolve_limits(c);
+  resolve_collect(c);
   resolve_triggers(c);
   lint_duplicates(c);
   lint_snapshots(c);

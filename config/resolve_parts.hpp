@@ -25,6 +25,7 @@ void resolve_threads(ResolveContext& c);
 void resolve_buffer(ResolveContext& c);
 void resolve_intel_pt(ResolveContext& c);
 void resolve_coresight(ResolveContext& c);
+void resolve_collect(ResolveContext& c);
 void resolve_triggers(ResolveContext& c);  // and windows, and start
 void lint_actions(ResolveContext& c);      // resume and pause against start
 void lint_target(ResolveContext& c);       // what events on cpus cannot do

@@ -68,6 +68,12 @@ plan = 1                       # language version
 #duration = "10s"
 #bytes = "1GiB"
 #windows = 1000
+
+# Trace by the clock, in place of triggers: a part of each `every`, for profiles over hours.
+#[collect]
+#every = "1s"
+#for = "100ms"                 # of each; pauses are no loss
+#max_bytes = "64MiB"           # the session ends behind the period that reached it
 )";
 
 constexpr const char* kExamples = R"(

@@ -67,6 +67,13 @@ struct PlanLimits {
   Field<uint64_t> bytes, windows;
 };
 
+struct PlanCollect {
+  SourceRef at;  // of the table's name
+  Field<std::chrono::nanoseconds> every, length;
+  Field<uint64_t> max_bytes;
+  [[nodiscard]] bool written() const { return at.line != 0; }
+};
+
 struct Plan {
   std::shared_ptr<const SourceText> source;  // the plan file; null when made from options
   Field<int64_t> version;
@@ -85,6 +92,7 @@ struct Plan {
   PlanCoresight coresight;
   PlanBuffer buffer;
   PlanLimits limits;
+  PlanCollect collect;
   std::vector<PlanTrigger> triggers;
   std::vector<PlanWindow> windows;
 };

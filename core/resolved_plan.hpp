@@ -117,6 +117,14 @@ struct Limits {
   std::optional<uint64_t> bytes, windows;
 };
 
+// Trace for `length` in each `every`, nothing in between. The session ends behind the period in which the capture came to
+// hold max_bytes of trace.
+struct CollectPlan {
+  std::chrono::nanoseconds every{}, length{};
+  std::optional<uint64_t> max_bytes;
+  bool pause_first = false;  // start = "paused"
+};
+
 struct ResolvedPlan {
   std::string title;
   std::string source_path;  // plan file; empty when made from options
@@ -136,6 +144,7 @@ struct ResolvedPlan {
   CoresightConfig coresight;
   BufferPlan buffer;
   Limits limits;
+  std::optional<CollectPlan> collect;
   std::vector<ResolvedTrigger> triggers;
   std::vector<ResolvedWindow> windows;
   // Paths of the triggers' objects ("libc.so.6"), those that the command loads; only `check` asks for them.

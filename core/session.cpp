@@ -26,6 +26,7 @@ struct Session::Impl {
   asio::io_context io;
   asio::steady_timer tick{io};
   asio::steady_timer deadline{io};
+  asio::steady_timer alarm{io};
   std::map<uint32_t, Channel> channels;
   // Shared with its handler: one that is under way outlives being forgotten.
   using Watched = std::shared_ptr<asio::posix::stream_descriptor>;
@@ -147,6 +148,14 @@ void Session::forget(int fd) {
 void Session::on_signal(int number, std::function<void()> fn) {
   impl_->signals.emplace_back(impl_->io, number);
   impl_->arm_signal(impl_->signals.back(), fn);
+}
+
+void Session::wake_at(uint64_t ns, std::function<void()> fn) {
+  // steady_clock counts CLOCK_MONOTONIC: libstdc++, src/c++11/chrono.cc.
+  impl_->alarm.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(ns)));
+  impl_->alarm.async_wait([fn = std::move(fn)](error_code e) {
+    if (!e) fn();
+  });
 }
 
 void Session::after_drain(std::function<void()> fn) { impl_->drained = std::move(fn); }

@@ -54,6 +54,8 @@ class Session {
   void forget(int fd);
   // Calls `fn` on this signal instead of its default.
   void on_signal(int number, std::function<void()> fn);
+  // Calls `fn` once, when CLOCK_MONOTONIC has reached `ns`; another call replaces this one.
+  void wake_at(uint64_t ns, std::function<void()> fn);
   // Calls `fn` after every drain: progress, limits of the machine.
   void after_drain(std::function<void()> fn);
 

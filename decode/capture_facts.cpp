@@ -42,6 +42,8 @@ void add_trigger(const json& in, CaptureFacts& out) {
 void read_plan(const json& plan, CaptureFacts& out) {
   for (const json& t : array(plan, "triggers"))
     if (t.is_object()) add_trigger(t, out);
+  if (const auto c = plan.find("collect"); c != plan.end() && c->is_object())
+    out.collect = {number<uint64_t>(*c, "every_ns", 0), number<uint64_t>(*c, "for_ns", 0)};
   for (const json& w : array(plan, "windows"))
     if (w.is_object())
       out.windows.push_back(

@@ -9,6 +9,7 @@
 //       "windows":  [{"name": "...", "resume": 0, "pause": 1, "longer_than_ns": 1000000}],  indices into triggers
 //       "triggers": [{"name": "...", "on": "breakpoint:app:f", "action": "resume|pause|snapshot",
 //                     "event_id": 7, "event_ids": [7, 8]}] },       ids that samples carry (PERF_SAMPLE_IDENTIFIER)
+//       ("collect": {"every_ns": 1000000000, "for_ns": 100000000} beside them, where the plan has it)
 //     "loss": {"truncated": 0, ...},              by the names of core/loss.hpp
 //     "why_empty": ["..."],                       where there is no trace
 //     "open_windows": 0 }
@@ -38,12 +39,17 @@ struct WindowFacts {
   uint64_t longer_than = 0;     // ns; 0: show all
 };
 
+struct CollectFacts {
+  uint64_t every = 0, length = 0;  // ns
+};
+
 struct CaptureFacts {
   std::string title, backend, machine;
   std::vector<std::string> command;
   std::optional<bool> start_paused;
   std::vector<TriggerFacts> triggers;
   std::vector<WindowFacts> windows;
+  std::optional<CollectFacts> collect;
   LossTotals loss;
   std::optional<uint64_t> open_windows;
   std::vector<std::string> why_empty;

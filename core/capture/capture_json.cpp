@@ -57,6 +57,10 @@ Json plan_json(const CaptureSummary& s) {
                    {"mode", name_of(plan.buffer.mode)}, {"pages", name_of(plan.buffer.pages)},
                    {"wakeup", plan.buffer.wakeup},      {"on_full", name_of(plan.buffer.on_full)},
                    {"total", plan.buffer.total}};
+  if (plan.collect) {
+    out["collect"] = {{"every_ns", plan.collect->every.count()}, {"for_ns", plan.collect->length.count()}};
+    if (plan.collect->max_bytes) out["collect"]["max_bytes"] = *plan.collect->max_bytes;
+  }
   out["windows"] = windows_json(plan);
   out["triggers"] = triggers_json(s);
   return out;

@@ -3,7 +3,7 @@
 //
 // Shape: one JSON object, keys in a fixed order, two spaces of indent, a newline at the end:
 //   title backend machine machine_why start_paused command cpuid host translations windows
-//   open_windows threads trace_bytes loss why_empty[] plan{windows[], triggers[]} notes[]
+//   open_windows threads trace_bytes loss why_empty[] plan{collect, windows[], triggers[]} notes[]
 // decode/capture_facts.hpp reads title, backend, machine, command, start_paused, plan, loss,
 // open_windows, why_empty of it.
 // Units: bytes; ns in keys that end in _ns.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "machines/emulated/by_hand.hpp"
 
+#include <algorithm>
+
 #include "core/clock.hpp"
 
 namespace tracectl::emulated {
@@ -12,7 +14,26 @@ constexpr uint32_t kAlmostIdle = ~1u;             // ThreadState::idle_blocks: t
 }  // namespace
 
 uint64_t Server::ask_all(Action action) {
-  const uint32_t word = by_hand_word(action == Action::pause ? ByHand::pause : ByHand::resume, ++hands_);
+  hand_paused_ = action == Action::pause;
+  return ask();
+}
+
+void Server::turn(bool on) {
+  between_periods_ = !on;
+  ask();
+}
+
+bool Server::all_paused() const {
+  // A thread is paused behind its last packet and the end of its record (plugin/triggers.cpp, pause_by_hand).
+  return std::all_of(threads_.begin(), threads_.end(), [](const auto& t) {
+    const ThreadState& s = t.second->state();
+    return s.done.load() != 0 || (s.asked.load() == 0 && s.paused != 0);
+  });
+}
+
+uint64_t Server::ask() {
+  const bool pause = hand_paused_ || between_periods_;
+  const uint32_t word = by_hand_word(pause ? ByHand::pause : ByHand::resume, ++hands_);
   page_->by_hand.store(word);  // first: a thread that comes now reads it
   for (const auto& [idx, t] : threads_) t->state().asked.store(word);
   ask_again();

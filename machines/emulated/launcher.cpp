@@ -15,6 +15,8 @@
 #include <csignal>
 #include <thread>
 
+#include "core/clock.hpp"
+#include "core/collector.hpp"
 #include "core/elf_machine.hpp"
 #include "core/loaded_files.hpp"
 #include "machines/child_signals.hpp"
@@ -110,11 +112,17 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const Reso
     server.reap_done();
     return true;
   });
+  Collector collector(plan, writer, session);
+  const auto turn = [&server](bool on) { return server.turn(on), Result<>{}; };
+  if (auto r = collector.prepare({turn, [&server] { return server.all_paused(); }, monotonic_ns}); !r)
+    return tl::unexpected<Error>(r.error());
+  server.on_first_thread([&collector] { collector.begin(); });
   ControlServer control(plan, writer, session);
   if (auto r = control.listen(by_hand(server, writer)); !r && options.say) options.say(r.error().message());
   session.after_drain([&] {
     server.settle_snapshots();
     server.ask_again();
+    collector.tick();
     control.tick();
     if (server.windows_done()) session.stop("limit: windows");
     if (options.progress) options.progress(writer.aux_bytes(), server.live_processes());
@@ -123,11 +131,13 @@ Result<Outcome> record(Server& server, Session& session, pid_t child, const Reso
     if (!server.ask_snapshot() && options.say) options.say("SIGUSR2: mode = full keeps everything; nothing to do");
   });
   auto result = session.run();
+  if (result) result = collector.failed();
   control.close();
   server.page().stop = 1;
   out.stop_reason = session.stop_reason();
   if (!result && options.failed) options.failed(result.error());
   server.finish_all();
+  collector.end();
   server.report(out);
   if (!ended) pass_signals_untraced(child);
   if (!ended && result && options.over) options.over(out);

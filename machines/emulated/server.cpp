@@ -189,6 +189,7 @@ std::string Server::thread(const ThreadRequest& request, int32_t peer, int* memo
     session_.add(std::move(channel));
     *memory = buffers->memory();
     threads_.emplace(place.idx, std::move(buffers));
+    if (first_thread_) std::exchange(first_thread_, {})();
   }
   return {reinterpret_cast<const char*>(&reply), sizeof reply};
 }

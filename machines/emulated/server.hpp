@@ -3,6 +3,7 @@
 // every traced thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -44,6 +45,11 @@ class Server {
   void settle_snapshots();
   // A pause or resume by hand (tracectl ctl), of every thread and of those to come: how many were asked.
   uint64_t ask_all(Action action);
+  // [collect]: traces nothing from now on, or goes on. A pause by hand stays one.
+  void turn(bool on);
+  // Every thread that runs has paused since, and handed over what it traced.
+  [[nodiscard]] bool all_paused() const;
+  void on_first_thread(std::function<void()> fn) { first_thread_ = std::move(fn); }
   // Threads that have not done it yet; asks them again.
   uint64_t ask_again();
   [[nodiscard]] bool snapshot_settled() const { return snapshot_deadline_ == 0; }
@@ -54,6 +60,7 @@ class Server {
   void report(Outcome& out) const;
 
  private:
+  uint64_t ask();
   bool accept_one();
   void answer(int fd, int32_t peer);
   std::string hello(const HelloRequest& request, int32_t peer, int* memory);
@@ -85,6 +92,8 @@ class Server {
   std::string name_;
   bool said_hello_ = false;
   uint32_t next_idx_ = 0, hands_ = 0;
+  bool hand_paused_ = false, between_periods_ = false;
+  std::function<void()> first_thread_;
   uint64_t smaller_buffers_ = 0, split_windows_ = 0;
   uint64_t snapshot_deadline_ = 0;  // ns, monotonic; 0: none is asked for
   std::set<int32_t> exited_;        // processes that ended in the ordinary way

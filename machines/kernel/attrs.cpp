@@ -155,7 +155,7 @@ perf_event_attr leader_attr(const ResolvedPlan& plan, uint32_t pmu_type, const P
   attr.exclude_kernel = plan.scope == Scope::user ? 1 : 0;
   attr.exclude_user = plan.scope == Scope::kernel ? 1 : 0;
   attr.disabled = 1;
-  attr.enable_on_exec = placing.on_exec ? 1 : 0;
+  attr.enable_on_exec = placing.on_exec && !placing.held_off ? 1 : 0;
   attr.aux_watermark = static_cast<uint32_t>(plan.buffer.wakeup);
   perf::set_aux_action(attr, placing.start_paused.value_or(plan.start_paused) ? perf::kAuxStartPaused : 0);
   return attr;

@@ -42,6 +42,7 @@ struct Placing {
   std::optional<bool> start_paused = std::nullopt;  // else the plan's
   bool switches = false;                            // context-switch records: who ran when
   bool cgroup = false;                              // the seat's tid is a cgroup's descriptor
+  bool held_off = false;                            // [collect]: a pause now, which an exec does not end
   bool held = false;  // we are the thread's tracer: a snapshot's hit stops it (SIGTRAP, which we take)
 };
 

@@ -35,6 +35,7 @@ CpuRecorder::~CpuRecorder() { tracees_.release(); }
 TraceeEvents CpuRecorder::events() {
   TraceeEvents e;
   e.replaced = [this](pid_t pid, pid_t) {
+    cpus_.executed();
     place_what_is_mapped(pid);
     if (every_site_placed(shared_.plan, places_))
       let_go_ = true;

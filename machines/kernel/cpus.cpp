@@ -50,6 +50,7 @@ Cpus::~Cpus() {
 Result<> Cpus::open(int32_t pid, int32_t tid, const std::vector<Place>& places, bool on_exec) {
   Placing placing = cpu_placing(shared_.plan);
   placing.on_exec = on_exec;
+  placing.held_off = held_;
   uint64_t used = 0;
   for (const int cpu : online_cpus(shared_.host)) {
     const auto owner = first_.find(cpu);
@@ -57,6 +58,7 @@ Result<> Cpus::open(int32_t pid, int32_t tid, const std::vector<Place>& places, 
     used += size;
     auto ring = rings_.open({pid, tid, cpu}, placing, size, places, owner == first_.end() ? nullptr : owner->second.get());
     if (!ring) return tl::unexpected<Error>(ring.error());
+    (*ring)->group.hold(held_);
     if (owner == first_.end())
       first_[cpu] = std::move(*ring);
     else
@@ -77,6 +79,12 @@ Result<> Cpus::start() {
   for (auto& [cpu, ring] : first_)
     if (auto r = rings_.start(*ring); !r) return r;
   return {};
+}
+
+void Cpus::executed() {
+  if (!shared_.plan.collect) return;
+  for (auto& [cpu, ring] : first_) ring->started = true;
+  rings_.fail(hold(held_));
 }
 
 void Cpus::hit(const Ring& ring, uint32_t trigger, const perf::SampleFields& fields) {
@@ -119,10 +127,20 @@ Result<uint64_t> Cpus::act_all(Action action) {
   return first_.size();
 }
 
+Result<> Cpus::hold(bool off) {
+  held_ = off;
+  Result<> outcome;
+  for (auto& [cpu, ring] : first_)
+    if (auto done = ring->hold(off); !done) outcome = done;
+  return outcome;
+}
+
 // Which cpu is in a window only the events know: all have the state of the one that does most.
 void Cpus::tell(SessionStatus& out) const {
   const bool paused = by_hand_ ? *by_hand_ == Action::pause : shared_.plan.start_paused && watch_.open() == 0;
-  const TraceState state = paused ? TraceState::paused : watch_.open() != 0 ? TraceState::window : TraceState::running;
+  const TraceState state = held_ || paused      ? TraceState::paused
+                           : watch_.open() != 0 ? TraceState::window
+                                                : TraceState::running;
   for (const auto& [cpu, ring] : first_) {
     out.threads.push_back({-1, -1, cpu, state, ring->facts.bytes, 0});
     out.snapshots += ring->facts.snapshots;

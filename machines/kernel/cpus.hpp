@@ -34,11 +34,14 @@ class Cpus : public Groups {
   // More members for every group.
   Result<> place(const std::vector<Place>& places);
   Result<> start();
+  // The command's exec, which starts what waited for it.
+  void executed();
 
   void keep_all() override;
   void keep_asked() override;
   void after_drain() override;
   Result<uint64_t> act_all(Action action) override;
+  Result<> hold(bool off) override;
   void tell(SessionStatus& status) const override;
   void end_all() override;
   [[nodiscard]] size_t size() const override { return first_.size(); }
@@ -60,6 +63,7 @@ class Cpus : public Groups {
   std::vector<ThreadFacts> ended_;
   std::optional<Action> by_hand_;  // what came by hand behind the triggers' last hit
   uint64_t cut_ = 0;               // windows, by hand
+  bool held_ = false;
 };
 
 }  // namespace tracectl::kernel

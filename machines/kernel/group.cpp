@@ -43,6 +43,7 @@ Group::Group(Group&& o) noexcept
       aux_size_(o.aux_size_),
       ids_(std::move(o.ids_)),
       output_(o.output_),
+      held_(o.held_),
       actor_(std::move(o.actor_)) {}
 
 Group::~Group() {
@@ -172,7 +173,8 @@ bool Group::taken_away() const {
 
 Result<> Group::enable() {
   for (const int fd : {sideband_.get(), leader_.get()})
-    if (ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) != 0) return tl::unexpected<Error>(refused(errno, {.step = Step::enable}));
+    if ((fd != leader_.get() || !held_) && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) != 0)
+      return tl::unexpected<Error>(refused(errno, {.step = Step::enable}));
   return {};
 }
 

@@ -67,6 +67,9 @@ class Group {
   // Starts the group (it may already be: then nothing happens); also after a full buffer.
   Result<> enable();
   void disable();
+  // Between periods ([collect]) the leader is off, whatever enables the group: the kernel hands over what it traced.
+  // Source: kernel/events/core.c, _perf_ioctl: of inherited events too.
+  void hold(bool off) { held_ = off; }
   // Pauses or resumes the leader from outside: a member that acts once, within microseconds of
   // the thread's time.
   Result<> act(Action action);
@@ -105,6 +108,7 @@ class Group {
   uint64_t base_size_ = 0, aux_size_ = 0;
   std::vector<EventId> ids_;
   int output_ = -1;  // of another group; -1: our own
+  bool held_ = false;
   Fd actor_;
 };
 

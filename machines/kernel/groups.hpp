@@ -25,6 +25,8 @@ class Groups {
   virtual void after_drain() { keep_asked(); }
   // A pause or resume by hand (tracectl ctl), of every group and of those to come: how many were told.
   virtual Result<uint64_t> act_all(Action action) = 0;
+  // [collect]: traces nothing from now on, or goes on; groups to come too, and those that an exec started.
+  virtual Result<> hold(bool off) = 0;
   virtual void tell(SessionStatus& status) const = 0;
   // Everything stops; what the rings hold is written.
   virtual void end_all() = 0;

@@ -12,6 +12,7 @@
 #include "core/perf/record_build.hpp"
 #include "machines/child_signals.hpp"
 #include "machines/kernel/by_hand.hpp"
+#include "machines/kernel/clock.hpp"
 #include "machines/kernel/cpus.hpp"
 
 namespace tracectl::kernel {
@@ -35,6 +36,7 @@ Recording::Recording(const GroupPlan& shared, const ModuleFinder& modules, captu
       options_(options),
       session_(writer, shared.plan.limits),
       control_(shared.plan, writer, session_),
+      collector_(shared.plan, writer, session_),
       tracees_(shared.plan.follow),
       kernel_(shared.host, writer, session_) {}
 
@@ -70,8 +72,15 @@ Result<> Recording::keep_kernel() {
   return {};
 }
 
+// The event is off when the ioctl returns, on every cpu.
+Result<> Recording::prepare_collecting() {
+  return collector_.prepare({[this](bool on) { return groups().hold(!on); }, [] { return true; },
+                             [page = shared_.host.page_size] { return record_clock(page); }});
+}
+
 void Recording::after_drain() {
   groups().after_drain();
+  collector_.tick();
   control_.tick();
   if (!groups().failed()) session_.stop();
   const auto& limit = shared_.plan.limits.windows;
@@ -114,6 +123,7 @@ Result<RunOutcome> Recording::finish(Result<> result) {
   out_.stop_reason = session_.stop_reason();
   if (!result && options_.failed) options_.failed(result.error());
   groups().end_all();
+  collector_.end();
   kernel_.end();
   tracees_.release();
   groups().report(out_);
@@ -128,6 +138,7 @@ Result<RunOutcome> Recording::finish(Result<> result) {
 
 Result<RunOutcome> Recording::run() {
   allow_many_descriptors();
+  if (auto r = prepare_collecting(); !r) return tl::unexpected<Error>(r.error());
   if (auto r = open(); !r) return tl::unexpected<Error>(r.error());
   watch_signals();
   if (shared_.plan.scope != Scope::user)
@@ -137,7 +148,9 @@ Result<RunOutcome> Recording::run() {
   tracees_.collect();
   collected();
   if (idle()) session_.stop();
+  collector_.begin();
   auto result = session_.run();
+  if (result) result = collector_.failed();
   return finish(!result ? result : groups().failed());
 }
 

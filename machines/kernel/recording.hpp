@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "core/capture/writer.hpp"
+#include "core/collector.hpp"
 #include "core/control_server.hpp"
 #include "core/run_outcome.hpp"
 #include "core/session.hpp"
@@ -49,6 +50,7 @@ class Recording {
   const RunOptions& options_;
   Session session_;
   ControlServer control_;
+  Collector collector_;
   RunOutcome out_;
   pid_t command_ = -1;
   bool ended_ = false;
@@ -56,6 +58,7 @@ class Recording {
 
  private:
   Result<> keep_kernel();
+  Result<> prepare_collecting();
   void watch_signals();
   void after_drain();
   void wait_for_command(bool recorded);

@@ -49,6 +49,13 @@ struct Ring {
     for (Group* guest : guests) guest->disable();
     group.disable();
   }
+  // A pause by time ([collect]), or its end.
+  Result<> hold(bool off) {
+    for (Group* guest : guests) guest->hold(off);
+    group.hold(off);
+    if (off) disable();
+    return off || !started ? Result<>{} : enable();
+  }
 };
 
 // Where a group sits: a thread, a cpu (pid = -1), a thread on a cpu, a cgroup (its descriptor) on a cpu.

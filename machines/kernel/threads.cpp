@@ -30,6 +30,7 @@ uint64_t Threads::aux_size() const {
 Result<> Threads::begin(int32_t pid, int32_t tid, const std::vector<Place>& places, bool on_exec) {
   Placing placing = kHeld;
   placing.on_exec = on_exec;
+  placing.held_off = held_;
   if (by_hand_) placing.start_paused = *by_hand_ == Action::pause;
   const uint64_t size = aux_size();
   auto ring = rings_.open({pid, tid, -1}, placing, size, places);
@@ -37,6 +38,7 @@ Result<> Threads::begin(int32_t pid, int32_t tid, const std::vector<Place>& plac
   if (size < shared_.plan.buffer.aux_size) ++smaller_;
   Ring& r = *(running_[tid] = std::move(*ring));
   r.by_hand = by_hand_;
+  r.group.hold(held_);
   return on_exec ? Result<>{} : rings_.start(r);
 }
 
@@ -87,10 +89,19 @@ Result<uint64_t> Threads::act_all(Action action) {
   return running_.size();
 }
 
+Result<> Threads::hold(bool off) {
+  held_ = off;
+  Result<> outcome;
+  for (auto& [tid, ring] : running_)
+    if (auto done = ring->hold(off); !done) outcome = done;
+  return outcome;
+}
+
 void Threads::tell(SessionStatus& out) const {
   for (const auto& [tid, ring] : running_) {
     const bool window = ring->facts.windows != 0 && !ring->paused;
-    const TraceState state = ring->is_paused() ? TraceState::paused : window ? TraceState::window : TraceState::running;
+    const bool paused = held_ || ring->is_paused();
+    const TraceState state = paused ? TraceState::paused : window ? TraceState::window : TraceState::running;
     out.threads.push_back({ring->facts.pid, ring->facts.tid, -1, state, ring->facts.bytes, ring->facts.windows});
     out.snapshots += ring->facts.snapshots;
   }
@@ -112,8 +123,12 @@ bool Threads::replace(int32_t pid, int32_t former) {
   running_.erase(it);
   kept->group.drop_for_exec();
   const bool goes_on = !kept->group.taken_away();
-  running_[pid] = std::move(kept);
-  if (!goes_on) end(pid);
+  Ring& ring = *(running_[pid] = std::move(kept));
+  ring.started = true;
+  if (!goes_on)
+    end(pid);
+  else if (shared_.plan.collect)
+    rings_.fail(ring.hold(held_));  // the exec started it
   return goes_on;
 }
 

@@ -33,6 +33,7 @@ class Threads : public Groups {
   void keep_all() override;
   void keep_asked() override;
   Result<uint64_t> act_all(Action action) override;
+  Result<> hold(bool off) override;
   void tell(SessionStatus& status) const override;
   void end_all() override;
   [[nodiscard]] size_t size() const override { return running_.size(); }
@@ -51,6 +52,7 @@ class Threads : public Groups {
   std::map<int32_t, std::unique_ptr<Ring>> running_;  // by tid
   std::vector<ThreadFacts> ended_;
   std::optional<Action> by_hand_;
+  bool held_ = false;
   uint64_t windows_ = 0, smaller_ = 0, split_ = 0;
 };
 

@@ -85,3 +85,13 @@ TEST_CASE("an empty capture always has a reason") {
   c.outcome.not_started = "cannot run './app'";
   CHECK(c.why(0) == Lines{"cannot run './app'"});
 }
+
+TEST_CASE("periods in which nothing ran are the reason") {
+  Case c;
+  c.plan.start_paused = false;
+  c.plan.collect = {std::chrono::seconds(1), std::chrono::milliseconds(20), {}, false};
+  c.outcome.traced = true;
+  CHECK(c.why(0) == Lines{"[collect]: nothing of it ran in the periods that were traced, 20ms of every 1s"});
+  c.outcome.not_started = "cannot run it";
+  CHECK(c.why(0) == Lines{"cannot run it"});
+}

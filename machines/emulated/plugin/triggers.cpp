@@ -91,6 +91,14 @@ void pause_trace(ThreadState* s, uint64_t ip) {
   s->by_hand = s->idle_blocks = 0;
 }
 
+// It may last: what was traced goes out now. `paused` comes last: the launcher reads it (Server::all_paused).
+void pause_by_hand(ThreadState* s, uint64_t ip) {
+  if (s->enabled != 0) disable_at(s, ip, Stop::trigger);
+  if (g.config.ring == 0) publish(s);
+  std::atomic_thread_fence(std::memory_order_release);
+  pause_trace(s, ip);
+}
+
 }  // namespace
 
 void fire(ThreadState* s, uint32_t index, uint64_t ip) {
@@ -115,7 +123,7 @@ void obey(ThreadState* s, uint64_t ip) {
   s->obeyed = word;
   if (asked == ByHand::pause) {
     if (in_window(*s)) g.session->cut_windows.fetch_add(1);
-    pause_trace(s, ip);
+    pause_by_hand(s, ip);
   } else if (s->paused != 0) {
     s->paused = 0;
     s->by_hand = 1;

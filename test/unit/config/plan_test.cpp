@@ -146,6 +146,20 @@ TEST_CASE("the JSON of a plan parses and names its triggers") {
   CHECK(json["windows"][0]["limit"].is_null());
 }
 
+TEST_CASE("the JSON of a plan has its periods in ns and bytes") {
+  const auto json_of = [](const std::string& more) {
+    const auto plan = resolve_text("plan = 1\n" + more, plain_host());
+    REQUIRE(plan.has_value());
+    return nlohmann::json::parse(print_plan_json(*plan, plain_host()));
+  };
+  CHECK(json_of("")["collect"].is_null());
+  const auto json =
+      json_of("[trace]\nstart = \"paused\"\n[collect]\nevery = \"1s\"\nfor = \"20ms\"\nmax_bytes = \"4KiB\"\n");
+  CHECK(json["collect"] == nlohmann::json({{"every", 1'000'000'000}, {"for", 20'000'000}, {"max_bytes", 4096}}));
+  CHECK(json["start"] == "paused");
+  CHECK(json["perf"]["commands"].empty());
+}
+
 TEST_CASE("options read as the keys of a plan") {
   Diagnostics diagnostics;
   Plan plan;

@@ -48,6 +48,16 @@ TEST_CASE("capture.json names plan, machine and command") {
   CHECK_FALSE(j.contains("windows"));
 }
 
+TEST_CASE("capture.json has the periods that the plan asks for") {
+  ResolvedPlan p = plan();
+  capture::CaptureSummary s;
+  s.plan = &p;
+  CHECK_FALSE(written(s)["plan"].contains("collect"));
+  p.collect = {std::chrono::seconds(1), std::chrono::milliseconds(20), 4096, false};
+  const nlohmann::json wanted = {{"every_ns", 1'000'000'000}, {"for_ns", 20'000'000}, {"max_bytes", 4096}};
+  CHECK(written(s)["plan"]["collect"] == wanted);
+}
+
 TEST_CASE("capture.json has every kind of loss, 0 or not") {
   const ResolvedPlan p = plan();
   capture::CaptureSummary s;

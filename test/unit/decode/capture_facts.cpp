@@ -30,6 +30,15 @@ TEST_CASE("the facts of a capture are read from capture.json") {
   CHECK(facts->why_empty == std::vector<std::string>{"one", "two"});
 }
 
+TEST_CASE("the periods that a plan asked for are facts") {
+  const auto facts = parse_capture_facts(R"({"plan": {"collect": {"every_ns": 1000, "for_ns": 20}}})");
+  REQUIRE(facts);
+  REQUIRE(facts->collect);
+  CHECK(facts->collect->every == 1000);
+  CHECK(facts->collect->length == 20);
+  CHECK_FALSE(parse_capture_facts("{}")->collect);
+}
+
 TEST_CASE("every fact is optional, and wrong types are passed over") {
   REQUIRE(parse_capture_facts("{}"));
   const auto facts = parse_capture_facts(R"({"title": 3, "plan": [], "loss": {"truncated": "x"}, "command": {"a": 1}})");

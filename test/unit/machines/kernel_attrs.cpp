@@ -54,6 +54,15 @@ TEST_CASE("the leader starts paused at the command's exec, in the plan's scope")
   CHECK(running.enable_on_exec == 0);
 }
 
+TEST_CASE("an exec does not end a pause by time") {
+  ResolvedPlan plan;
+  Placing placing = kOnExec;
+  placing.held_off = true;
+  CHECK(leader_attr(plan, 8, placing).enable_on_exec == 0);
+  CHECK(leader_attr(plan, 8, placing).disabled == 1);
+  CHECK(sideband_attr(plan, placing).enable_on_exec == 1);  // what it maps is told all the same
+}
+
 TEST_CASE("members carry the action and never exclude user mode") {
   ResolvedPlan plan;
   for (const Scope scope : {Scope::user, Scope::kernel, Scope::all}) {
