@@ -6,12 +6,13 @@ import sys
 
 import arm_sinks
 import autofdo
-from common import equal, main, need
+from common import SOURCES, equal, main, need
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "coresight"))
 import branch_lists  # noqa: E402, pylint: disable=wrong-import-position
 
 BASE = 0x400000  # of the static programs
+CROSS = "/usr/aarch64-linux-gnu"
 
 
 def read_back(bench, path, binary):
@@ -35,22 +36,17 @@ def same(what, got, wanted):
          [(f"{p[0]:x} {p[1]:x}", got.get(p), wanted.get(p)) for p in odd[:8]])
 
 
-def compared(bench, program, *words):
-    if branch_lists.missing():
-        return branch_lists.missing()
-    binary, out = bench.program(program), bench.path("x.branch_list")
-    capture = bench.trace([binary, *words], status=None)
-    code = branch_lists.code(binary)
-    what = lambda address: code[address + BASE][0]
+def written(bench, capture, binary, base):
+    """Our file says what the profile says: by protoc and objdump, and by our reader."""
+    code, out = branch_lists.code(binary), bench.path("x.branch_list")
+    what = lambda address: code[address + base][0]
     profile = autofdo.sections(autofdo.exported(bench, capture, binary))
     said, direct = sayable(profile, what)
-    need(len(said) > 100 and len(direct) > 50, "few ranges:", len(said), len(direct))
-
     bench.view("export", "--to", "branch-list", "--binary", binary, "-o", out, capture)
     with open(out, "rb") as file:
         ((path, _, lists),) = branch_lists.decode(file.read())
     equal("path", path, binary)
-    told, to = branch_lists.walk(code, lists, BASE)
+    told, to = branch_lists.walk(code, lists, base)
     same("ranges, by objdump", told, said)
     same("branches, by objdump", {pair: n for pair, n in to.items() if what(pair[0]) != "indirect"}, direct)
     told, to, (count, cut) = read_back(bench, out, binary)
@@ -58,20 +54,34 @@ def compared(bench, program, *words):
     same("branches, read back", to, direct)
     equal("lists that were cut", cut, 0)
     passes = sum(profile[0].values())
-    lost = passes - sum(said.values())
+    return len(said), f"{len(said)} ranges, {count} lists, {passes - sum(said.values())} of {passes} passes lost"
 
-    # OpenCSD prints the packets of an ETMv4, as phones have it.
-    capture = arm_sinks.use(bench, "etmv4").trace([binary, *words], status=None)
+
+def as_simpleperf(bench, capture, binary, base):
+    """simpleperf's lists of the same trace, read by us, give the profile that we make of the trace."""
+    code, out = branch_lists.code(binary), bench.path("theirs.branch_list")
+    said, direct = sayable(autofdo.sections(autofdo.exported(bench, capture, binary)), lambda address: code[address + base][0])
     place = lambda address: address if address in code else None
-    said, direct = sayable(autofdo.sections(autofdo.exported(bench, capture, binary)), what)
     lists = branch_lists.lists_of(bench.view("script", "packets", capture), place)
     with open(out, "wb") as file:
         file.write(branch_lists.encode(binary, "", lists))
     told, to, _ = read_back(bench, out, binary)
     same("ranges, of simpleperf's lists", told, said)
     same("branches, of simpleperf's lists", to, direct)
-    longest = max(len(atoms) for there in lists.values() for atoms in there)
-    return f"{len(said)} ranges, {count} lists, {lost} of {passes} passes lost; the longest list of simpleperf's kind: {longest}"
+    return max(len(atoms) for there in lists.values() for atoms in there)
+
+
+def compared(bench, program, *words):
+    if branch_lists.missing():
+        return branch_lists.missing()
+    binary = bench.program(program)
+    count, said = written(bench, bench.trace([binary, *words], status=None), binary, BASE)
+    need(count > 100, "few ranges:", count)
+    # OpenCSD prints the packets of an ETMv4, as phones have it.
+    capture = arm_sinks.use(bench, "etmv4").trace([binary, *words], status=None)
+    longest = as_simpleperf(bench, capture, binary, BASE)
+    need(longest > 100, "only short lists:", longest)
+    return f"{said}; the longest list of simpleperf's kind: {longest}"
 
 
 def flow(bench):
@@ -84,6 +94,20 @@ def threads(bench):
 
 def signals(bench):
     return compared(bench, "signals", "raise", "nested", "segv", "altstack", "longjump")
+
+
+def libraries(bench):
+    """A program that is loaded anywhere, and the libraries that it runs in, each by itself."""
+    if branch_lists.missing():
+        return branch_lists.missing()
+    if not os.path.exists(CROSS + "/lib/libc.so.6"):
+        return "skipped: no libc for AArch64 is installed (apt-get install g++-aarch64-linux-gnu)"
+    program, bench.env["QEMU_LD_PREFIX"] = bench.path("throws"), CROSS
+    done = bench.run(["aarch64-linux-gnu-g++", "-O2", "-fPIE", "-pie", "-o", program, os.path.join(SOURCES, "throws.cpp")])
+    equal("the compiler's status", done.returncode, 0)
+    capture = bench.trace([program], status=None)
+    files = program, *(os.path.realpath(f"{CROSS}/lib/{name}") for name in ("libc.so.6", "libstdc++.so.6"))
+    return "; ".join(f"{os.path.basename(file)}: {written(bench, capture, file, 0)[1]}" for file in files)
 
 
 def barriers(bench):
@@ -121,4 +145,4 @@ def refusals(bench):
 
 
 if __name__ == "__main__":
-    main({}, arm={"branch_list": [flow, threads, signals, barriers, repeatable, refusals]})
+    main({}, arm={"branch_list": [flow, threads, signals, libraries, barriers, repeatable, refusals]})
