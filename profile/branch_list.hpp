@@ -4,9 +4,9 @@
 //
 // Shape:  written are lists of one atom, ascending by address. That loses nothing: lists of more atoms add up to the same
 // ranges
-//         and branches. A range over an ISB (a trace has none) becomes two. Which of the ranges with one end took its branch a profile does not
-//         know: the lists fit its sums. The file is one protobuf message, which every version of simpleperf reads.
-//         Read are this form and the newer one, of a head and several messages.
+//         and branches. A range over an ISB (a trace has none) becomes two. Which of the ranges with one end took its branch
+//         a profile does not know: the lists fit its sums. The file is one protobuf message, which every version of
+//         simpleperf reads. Read are this form and the newer one, of a head and several messages.
 // Lost:   written: ranges that end without an atom (system calls, exceptions, ends of the trace) are counted in `unsaid`.
 //         Read: where indirect branches went, and atoms behind one.
 // Units:  addresses as the binary has them.

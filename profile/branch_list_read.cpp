@@ -88,8 +88,7 @@ Result<> Reader::messages(std::string_view bytes) {
   uint32_t version = 0, size = 0;
   if (!number(version) || bytes.empty()) return damaged();
   if (version != 1) return no(fmt::format("it is of version {}; version 1 is known", version));
-  if (bytes.front() != 0)
-    return no("its messages are compressed", "have simpleperf write it uncompressed");
+  if (bytes.front() != 0) return no("its messages are compressed", "have simpleperf write it uncompressed");
   bytes.remove_prefix(1);
   while (!bytes.empty()) {
     if (!number(size) || size > bytes.size()) return damaged();
