@@ -97,7 +97,7 @@ def branch_list_read(options, scratch):
         path = os.path.join(scratch, name)
         with open(path, "wb") as file:
             file.write(data)
-        lines = run(options.reader, path, binary).splitlines()
+        lines = run(options.tracectl, "merge", "--binary", binary, path).splitlines()
         need((pairs(lines, "-"), pairs(lines, "->")) == (ranges, told), f"{name}:", lines, "wanted", ranges, told)
     return f"{sum(map(len, lists.values()))} lists, the longest of {longest} atoms"
 
@@ -142,7 +142,6 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tracectl", required=True)
     parser.add_argument("--shared", required=True)
-    parser.add_argument("--reader", required=True, help="branch_list_text")
     options = parser.parse_args()
     options.shared = os.environ.get("TRACECTL_SHARED") or options.shared
     if not os.path.isdir(os.path.join(options.shared, "data/coresight")):

@@ -2,6 +2,7 @@
 """export --to branch-list of AArch64 programs: by simpleperf's schema (protoc) and walked over objdump's listing it is the
 profile that --to autofdo writes; and lists as simpleperf collects them of the same trace, read by us, are so too."""
 import os
+import re
 import sys
 
 import arm_sinks
@@ -16,11 +17,12 @@ CROSS = "/usr/aarch64-linux-gnu"
 
 
 def read_back(bench, path, binary):
-    """Our reader: ranges, branches; lists and how many of them it could not walk to the end."""
-    done = bench.run([os.path.join(bench.build, "branch_list_text"), path, binary])
+    """By `merge`: ranges, branches; how many lists it could not walk to the end."""
+    done = bench.run([bench.tracectl, "merge", "--binary", binary, path])
     equal(f"status of reading {path}", (done.returncode, done.stderr.decode() if done.returncode else ""), (0, ""))
     ranges, branches, _ = autofdo.sections(done.stdout.decode().splitlines())
-    return ranges, branches, [int(word) for word in done.stderr.split()]
+    cut = re.search(r"(\d+) of \d+ lists lead behind", done.stderr.decode())
+    return ranges, branches, int(cut[1]) if cut else 0
 
 
 def sayable(profile, what):
@@ -49,12 +51,12 @@ def written(bench, capture, binary, base):
     told, to = branch_lists.walk(code, lists, base)
     same("ranges, by objdump", told, said)
     same("branches, by objdump", {pair: n for pair, n in to.items() if what(pair[0]) != "indirect"}, direct)
-    told, to, (count, cut) = read_back(bench, out, binary)
+    told, to, cut = read_back(bench, out, binary)
     same("ranges, read back", told, said)
     same("branches, read back", to, direct)
     equal("lists that were cut", cut, 0)
     passes = sum(profile[0].values())
-    return len(said), f"{len(said)} ranges, {count} lists, {passes - sum(said.values())} of {passes} passes lost"
+    return len(said), f"{len(said)} ranges, {sum(map(len, lists.values()))} lists, {passes - sum(said.values())} of {passes} passes lost"
 
 
 def as_simpleperf(bench, capture, binary, base):
