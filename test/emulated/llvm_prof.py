@@ -76,7 +76,7 @@ def read(path):
             targets = dict(word.rsplit(b":", 1) for word in body[2].split())
             counts[here] = int(body[1]), {name.decode(): int(count) for name, count in targets.items()}
         else:
-            path = here + (place[4].rsplit(b":", 1)[0].decode(errors="replace"),)
+            path = here + (place[4].rsplit(b":", 1)[0].decode("latin-1"),)
     return heads, counts
 
 
