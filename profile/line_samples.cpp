@@ -82,9 +82,10 @@ class Sampling {
     return code_.flow_sensitive ? Discriminator{value, 1} : split_discriminator(value);
   }
 
+  // Code of line 0 belongs to no line, but has a place: compilers look it up by the same subtraction.
   [[nodiscard]] std::optional<LineSamples::At> place(uint32_t frame, uint32_t line, uint32_t discriminator) const {
     const uint32_t declared = code_.frames[frame].decl_line;
-    if (declared == 0 || line == 0) return std::nullopt;
+    if (declared == 0) return std::nullopt;
     return LineSamples::At{(line - declared) & 0xffff, split(discriminator).base};
   }
 
@@ -108,7 +109,7 @@ class Sampling {
       increase(weight, product(bytes, count));
       if (line != nullptr) line->count = std::max(line->count, product(count, factor));
     });
-    increase(line == nullptr ? out_.lineless : out_.placed, weight);
+    increase(line == nullptr || s.line == 0 ? out_.lineless : out_.placed, weight);
     for (uint32_t f = s.frame; f != InlineFrame::kNone; f = code_.frames[f].caller)
       if (nodes_[f] != nullptr) increase(nodes_[f]->total, weight);
   }

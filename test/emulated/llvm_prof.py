@@ -9,7 +9,7 @@ import shutil
 from common import SOURCES, equal, main, need
 
 PROFILING = ["-fdebug-info-for-profiling"]
-TOOLS = {"clang-14": "clang-14", "llvm-profdata-14": "llvm-14", "llvm-profgen-14": "llvm-14", "llvm-dwarfdump-14": "llvm-14",
+TOOLS = {"clang-14": "clang-14", "llvm-profdata-14": "llvm-14", "llvm-profgen-14": "llvm-14", 
          "create_llvm_prof": "autofdo", "objcopy": "binutils", "strip": "binutils",
          "aarch64-linux-gnu-objcopy": "g++-aarch64-linux-gnu", "aarch64-linux-gnu-strip": "g++-aarch64-linux-gnu"}
 
@@ -80,41 +80,6 @@ def read(path):
     return heads, counts
 
 
-def declared(bench, binary):
-    """{name: lines where DWARF has functions of that name declared}."""
-    names, lines, origins = collections.defaultdict(set), {}, collections.defaultdict(set)  # by place of the entry
-    here = ""
-    for line in bench.run(["llvm-dwarfdump-14", "--debug-info", binary]).stdout.decode().splitlines():
-        entry = re.match(r"(0x\w+): +DW_TAG_", line)
-        here = entry[1] if entry else here
-        field = re.match(r"\s+DW_AT_(\w+)\s+\((.*)\)$", line)
-        if field and field[1] in ("linkage_name", "name"):
-            names[here].add(field[2].strip('"'))
-        elif field and field[1] == "decl_line":
-            lines[here] = int(field[2])
-        elif field and field[1] in ("specification", "abstract_origin"):
-            origins[here].add(field[2].split()[0])
-    out = collections.defaultdict(set)
-    for entry in list(names) + list(origins):
-        related = {entry}
-        for _ in range(3):
-            related |= {origin for one in related for origin in origins[one]}
-        for one in list(related):
-            for name in names[one]:
-                out[name] |= {lines[other] for other in related if other in lines}
-    return out
-
-
-def without_line_0(bench, binary, counts):
-    """Both tools give code of line 0, which belongs to no line, a place of its own: (0 - declaration) & 0xffff."""
-    lines = declared(bench, binary)
-
-    def has_lines(path):
-        return not any((place[0] + line) % 65536 == 0 for name, place in zip(path[::2], path[1::2]) for line in lines[name])
-
-    return {path: count for path, count in counts.items() if has_lines(path)}
-
-
 def differences(ours, theirs):
     return [(path, ours.get(path), theirs.get(path)) for path in sorted(ours.keys() | theirs.keys(), key=str)
             if ours.get(path) != theirs.get(path)]
@@ -143,7 +108,7 @@ def overlap(bench, base, test):
 
 def profgen(bench):
     """llvm-profgen, with LLVM's disassembler and LLVM's reader of DWARF 5: every line, every target."""
-    if words := lacking("clang-14", "llvm-profgen-14", "llvm-profdata-14", "llvm-dwarfdump-14"):
+    if words := lacking("clang-14", "llvm-profgen-14", "llvm-profdata-14"):
         return words
     binary, capture, profile = made(bench, "lines", "-gdwarf-5", *PROFILING, own="own_of_steps")
     theirs_in = bench.path("theirs")
@@ -152,22 +117,21 @@ def profgen(bench):
     equal("llvm-profgen", (done.returncode, done.stdout), (0, b""))
     our_heads, ours = read(profile)
     their_heads, theirs = read(theirs_in)
-    cleaned = without_line_0(bench, binary, theirs)
-    need(len(cleaned) > 200 and len(cleaned) > 0.7 * len(theirs), "few lines:", len(cleaned), "of", len(theirs))
-    equal("lines that differ", differences(ours, cleaned), [])
+    need(len(theirs) > 200, "few lines:", len(theirs))
+    equal("lines that differ", differences(ours, theirs), [])
     # Entered from libc, which their branches do not tell.
     equal("entered from outside", [f for f in our_heads if our_heads[f] != their_heads[f]], ["main", "compare"]
           if list(our_heads).index("main") < list(our_heads).index("compare") else ["compare", "main"])
     equal("main is entered", our_heads["main"], 1)
     similar = overlap(bench, theirs_in, profile)
-    need(similar > 85, "overlap:", similar)
-    return f"{len(ours)} lines in {len(our_heads)} functions; {len(theirs) - len(cleaned)} of line 0; overlap {similar} %"
+    need(similar > 99, "overlap:", similar)
+    return f"{len(ours)} lines in {len(our_heads)} functions; overlap {similar} %"
 
 
 def create_llvm_prof(bench):
     """Google's tool by DWARF 4: the same counts, function by function and place by place. Debian's (0.19) garbles the names
     of what was inlined, so places are compared without them."""
-    if words := lacking("clang-14", "create_llvm_prof", "llvm-dwarfdump-14"):
+    if words := lacking("clang-14", "create_llvm_prof"):
         return words
     binary, capture, profile = made(bench, "lines", "-gdwarf-4", *PROFILING, own="own_of_steps")
     theirs_in = bench.path("theirs")
@@ -178,9 +142,7 @@ def create_llvm_prof(bench):
     def by_place(counts):
         out = collections.Counter()
         for path, (count, _) in counts.items():
-            # Line 0 and lines in front of the declaration: without names, they are not to be told apart.
-            if all(line < 0x8000 for line, _ in path[1::2]):
-                out[(path[0], *path[1::2])] += count
+            out[(path[0], *path[1::2])] += count
         return out
 
     (_, ours), (_, theirs) = read(profile), read(theirs_in)
@@ -194,7 +156,7 @@ def create_llvm_prof(bench):
 def sampled(bench):
     """perf's samples of the same trace through llvm-profgen: near to the whole. They are 64 branches every 1000 instructions,
     so code with long blocks is over-represented."""
-    if words := lacking("clang-14", "llvm-profgen-14", "llvm-profdata-14", "llvm-dwarfdump-14"):
+    if words := lacking("clang-14", "llvm-profgen-14", "llvm-profdata-14"):
         return words
     if not shutil.which("perf") or bench.run(["perf", "version"]).returncode != 0:
         return "skipped: perf is not installed (apt-get install linux-perf)"
@@ -208,10 +170,9 @@ def sampled(bench):
                       f"--output={bench.path('theirs')}", "--format=text"])
     equal("llvm-profgen", done.returncode, 0)
     _, theirs = read(bench.path("theirs"))
-    kept = without_line_0(bench, binary, theirs)
     _, ours = read(profile)
-    whole, total = sum(c for c, _ in ours.values()), sum(c for c, _ in kept.values())
-    similar = 100 * sum(min(ours.get(path, (0,))[0] / whole, count / total) for path, (count, _) in kept.items())
+    whole, total = sum(c for c, _ in ours.values()), sum(c for c, _ in theirs.values())
+    similar = 100 * sum(min(ours.get(path, (0,))[0] / whole, count / total) for path, (count, _) in theirs.items())
     need(similar > 90, "similarity:", similar)
     return f"{similar:.1f} %"
 

@@ -44,7 +44,7 @@ TEST_CASE("more than there is is not taken away") {
   }()));
 }
 
-TEST_CASE("counts stop at the largest number") {
+TEST_CASE("counts of profiles stop at the largest number") {
   Profile sum = of(~uint64_t{0} - 1, 0);
   sum.add(of(5, 0));
   CHECK(sum.ranges.at({1, 4}) == ~uint64_t{0});
