@@ -35,17 +35,17 @@ TEST_CASE("an address has the sum of its ranges, a line the largest of its addre
   Profile profile;
   profile.ranges = {{{0x100, 0x10b}, 3}, {{0x104, 0x107}, 4}};
   // 0x100..0x103: 3, ..0x107: 7, ..0x10b: 3. Line 0 of g and the last line: not executed.
-  CHECK(text(profile, two_functions()) == "f:52:3\n 1: 7\n 1.2: 0\n 3.1: g:12\n  2: 3\n");
+  CHECK(text(profile, two_functions()) == "f:52:3\n 1: 7\n 1.2: 0\n 3.1: g:12\n  2: 3\n  65486: 0\n");
 }
 
-TEST_CASE("code of line 0 counts for functions, and for no line") {
+TEST_CASE("code of line 0 has a place of its own, and counts as of no line") {
   Profile profile;
   profile.ranges = {{{0x110, 0x117}, 5}};
   const auto samples = sample_lines(profile, two_functions(), no_call);
   CHECK(samples.executed == 40);
   CHECK(samples.lineless == 40);
   CHECK(samples.placed == 0);
-  CHECK(to_llvm_text(samples) == "f:40:0\n 1: 0\n 1.2: 0\n 3.1: g:40\n  2: 0\n");
+  CHECK(to_llvm_text(samples) == "f:40:0\n 1: 0\n 1.2: 0\n 3.1: g:40\n  2: 0\n  65486: 5\n");
 }
 
 TEST_CASE("executed code outside of every function is no function's") {
@@ -103,9 +103,9 @@ TEST_CASE("what has no place is left out") {
   InlineStacks code = two_functions();
   Profile profile;
   profile.ranges = {{{0x100, 0x11f}, 1}};
-  SECTION("a call of no line: the callers keep its weight") {
+  SECTION("a call of line 0 has a place, too") {
     code.frames[1].call_line = 0;
-    CHECK(text(profile, code) == "f:32:1\n 1: 1\n 1.2: 1\n");
+    CHECK(text(profile, code) == "f:32:1\n 1: 1\n 1.2: 1\n 65526.1: g:16\n  2: 1\n  65486: 1\n");
   }
   SECTION("a function whose declaration is not told") {
     code.frames[0].decl_line = 0;
