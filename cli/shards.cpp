@@ -134,7 +134,7 @@ Result<bool> add_stream(OpenCapture& capture, const CaptureOptions& options, con
     capture::AuxStream one = stream;
     one.source = source.id;
     one.cpu = source.cpu;
-    const auto done = StreamParts(capture, options, one, &source == sources->data() ? marks : none).add(begin, end, profile);
+    auto done = StreamParts(capture, options, one, &source == sources->data() ? marks : none).add(begin, end, profile);
     if (!done) return done;
     lossy = lossy || *done;
   }
@@ -159,7 +159,7 @@ Result<bool> add_part(OpenCapture& capture, const CaptureOptions& options, uint6
     const uint64_t from = std::clamp(begin, at, at + stream.size) - at, to = std::clamp(end, at, at + stream.size) - at;
     at += stream.size;
     if (from == to) continue;
-    const auto done = add_stream(capture, options, stream, marks, from, to, profile);
+    auto done = add_stream(capture, options, stream, marks, from, to, profile);
     if (!done) return done;
     lossy = lossy || *done;
   }

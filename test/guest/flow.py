@@ -94,5 +94,30 @@ def damaged(bench, out):
     return f"{sum(DAMAGED.values())} variants, {told} losses"
 
 
+def export(bench, out, name, file, *options):
+    """Busybox's profile of a capture, as bytes."""
+    done = bench.run([bench.tracectl, "export", "--to", "autofdo", "--binary", f"{out}/busybox", "-o", bench.path(file), *options,
+                      f"{out}/{name}.data"])
+    need(done.returncode in (0, 4), f"export of {name} {options}: status {done.returncode}:", done.stderr.decode()[-500:])
+    with open(bench.path(file), "rb") as text:
+        return text.read()
+
+
+def shards(bench, out):
+    """Parts of what the driver recorded, by thread and by cpu, with MTC and CYC, cut and merged, are the whole."""
+    told = []
+    for name in ("user_fine", "mtc_only", "all_fine", "per_cpu", "wraps", "ring"):
+        whole = export(bench, out, name, "whole")
+        for count in (3, 10):
+            files = [f"shard.{i}" for i in range(1, count + 1)]
+            for i, file in enumerate(files, 1):
+                export(bench, out, name, file, "--shard", f"{i}/{count}")
+            bench.view("merge", "-o", bench.path("merged"), *map(bench.path, files))
+            with open(bench.path("merged"), "rb") as text:
+                need(text.read() == whole, f"{name}: {count} shards merged are not the whole")
+        told.append(f"{name} {int(whole.splitlines()[0])} ranges")
+    return ", ".join(told)
+
+
 if __name__ == "__main__":
-    main(prepare, [recorded, same_items, time_between_branches, damaged, quiet_kernel])
+    main(prepare, [recorded, same_items, time_between_branches, damaged, shards, quiet_kernel])
