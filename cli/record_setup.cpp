@@ -75,7 +75,6 @@ Result<capture::WriterSetup> capture_setup(const LoadedPlan& loaded, const std::
   intel_pt::AuxInfoSetup info;
   info.snapshot = snapshot;
   setup.aux_info = arm ? coresight::emulated_info(plan.coresight, snapshot) : intel_pt::aux_info(info);
-  setup.whole_streams = !arm && !snapshot;
   setup.trace_clock = monotonic_ns;
   setup.command_line = plan.command;
   if (!arm) setup.cpuid = intel_pt::kEmulatedCpuId;

@@ -118,6 +118,11 @@ inline void put_cbr(PtWriter& w, uint8_t ratio) {
   w.pos += 4;
 }
 
+// PADs, until a multiple of 8 bytes has been written since `begin`.
+inline void put_pads(PtWriter& w, uint64_t begin) {
+  for (; (w.pos - begin) % 8 != 0; ++w.pos) *detail::at(w) = 0;
+}
+
 // MODE.Exec with CS.L = 1: 64-bit code.
 inline void put_mode_exec64(PtWriter& w) {
   detail::put16(detail::at(w), 0x0199);

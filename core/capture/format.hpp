@@ -24,11 +24,11 @@
 // - No feature bit is set before every feature section is written: a file without feature bits
 //   was not finished, and its records go on to the end of the file.
 // - FINISHED_ROUND: no later record is older than the newest record before the previous one.
-// - A large payload's place in its page is that of its place among its stream's payloads; the record in front of it is
-//   as much longer. Readers map them one behind the other and need not copy (decode/stream_bytes.hpp).
-// - Payloads of one idx are in stream order. A payload with padding ends at a packet's end, so that the
-//   padding (PT: PAD packets) changes nothing; one of a multiple of 8 bytes may end anywhere
-//   (WriterSetup::whole_streams).
+// - Payloads of one idx are in stream order. A payload ends at a packet's end, so that its
+//   padding (PT: PAD packets) changes nothing.
+// - A large payload's place in its page is that of its place among its stream's payloads, where both are
+//   multiples of 8 bytes; the record in front of it is as much longer. Readers map such payloads one behind
+//   the other and need not copy (decode/stream_bytes.hpp). The emulated machine's are all so.
 //
 // Source: tools/perf/Documentation/perf.data-file-format.txt; tools/perf/util/header.h.
 #pragma once

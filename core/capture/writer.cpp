@@ -8,7 +8,6 @@
 #include <array>
 #include <cstring>
 #include <map>
-#include <utility>
 
 #include "core/capture/data_file.hpp"
 #include "core/capture/directory.hpp"
@@ -39,18 +38,6 @@ uint64_t gap_to_page(uint64_t at, uint64_t stream_size, uint64_t size) {
   constexpr uint64_t kWorthIt = 64 * 1024;  // bytes: to copy less costs little
   const uint64_t gap = (stream_size - at) % kTracePage;
   return size < kWorthIt || gap % 8 != 0 ? 0 : gap;
-}
-
-// Takes the last `n` bytes.
-std::vector<std::byte> take_end(std::array<Bytes, 3>& parts, uint64_t n) {
-  std::vector<std::byte> out;
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    const uint64_t here = std::min<uint64_t>(n - out.size(), part->size());
-    const Bytes end = part->last(here);
-    out.insert(out.begin(), end.begin(), end.end());
-    *part = part->first(part->size() - here);
-  }
-  return out;
 }
 
 // Ids of an event that the head has room for.
@@ -94,22 +81,13 @@ struct Writer::Impl {
   uint64_t round_end = 0;  // file size behind the last FINISHED_ROUND
   uint64_t aux_bytes = 0;
   std::vector<IndexEntry> index;
-  // What was written of a stream.
-  struct AuxSide {
-    int32_t tid = -1, cpu = -1;
-    uint64_t size = 0;            // bytes
-    uint64_t end = 0;             // stream position behind it and what is held
-    std::vector<std::byte> held;  // up to 7 bytes that wait for the next ones: WriterSetup::whole_streams
-  };
-  std::map<uint32_t, AuxSide> aux_sides;  // by idx
+  std::map<uint32_t, uint64_t> stream_sizes;  // bytes, by idx
   LossTotals loss;
   bool finished = false;
   std::vector<size_t> id_room;        // by event
   std::vector<uint64_t> id_sections;  // by event: where its FileAttr keeps the section of its ids
 
   Result<> move_ids();
-  Result<> put_aux(uint32_t idx, AuxSide& side, uint64_t aux_offset, const std::array<Bytes, 3>& payload);
-  Result<> let_go(uint32_t idx, AuxSide& side);
   Result<> scan(Bytes a, Bytes b);
   Result<> take_cpus(uint64_t begin);
   std::vector<uint64_t> aux_ends;  // of the AUX records that scan() saw, in its bytes
@@ -189,49 +167,29 @@ Result<> Writer::records(Bytes a, Bytes b) {
   return impl_->take_cpus(begin);
 }
 
-Result<> Writer::Impl::put_aux(uint32_t idx, AuxSide& side, uint64_t aux_offset, const std::array<Bytes, 3>& payload) {
+Result<> Writer::aux(uint32_t idx, int32_t tid, int32_t cpu, uint64_t aux_offset, Bytes a, Bytes b) {
+  const uint64_t size = a.size() + b.size();
+  if (size == 0) return {};
   static constexpr std::array<std::byte, kTracePage> kZeros{};
-  const uint64_t size = payload[0].size() + payload[1].size() + payload[2].size();
   const uint64_t padding = (8 - size % 8) % 8;
-  const uint64_t at = file.size();
+  const uint64_t at = impl_->file.size();
+  uint64_t& stream_size = impl_->stream_sizes[idx];
   perf::AuxtraceRecord record{};
-  const uint64_t gap = gap_to_page(at + sizeof record, side.size, size);
+  const uint64_t gap = gap_to_page(at + sizeof record, stream_size, size);
   record.header = {perf::kAuxtrace, 0, static_cast<uint16_t>(sizeof record + gap)};
   record.size = size + padding;
   record.offset = aux_offset;
-  record.reference = setup.trace_clock();
+  record.reference = impl_->setup.trace_clock();
   record.idx = idx;
-  record.tid = static_cast<uint32_t>(side.tid);
-  record.cpu = static_cast<uint32_t>(side.cpu);
-  const std::array parts = {
-      std::as_bytes(std::span(&record, 1)), Bytes(kZeros).first(gap), payload[0], payload[1], payload[2],
-      Bytes(kZeros).first(padding)};
-  if (auto done = file.append(parts); !done) return done;
-  index.push_back({at, record.header.size});
-  side.size += size;
+  record.tid = static_cast<uint32_t>(tid);
+  record.cpu = static_cast<uint32_t>(cpu);
+  const std::array parts = {std::as_bytes(std::span(&record, 1)), Bytes(kZeros).first(gap), a, b,
+                            Bytes(kZeros).first(padding)};
+  if (auto done = impl_->file.append(parts); !done) return done;
+  impl_->index.push_back({at, record.header.size});
+  impl_->aux_bytes += size;
+  stream_size += size;
   return {};
-}
-
-Result<> Writer::Impl::let_go(uint32_t idx, AuxSide& side) {
-  if (side.held.empty()) return {};
-  const std::vector<std::byte> held = std::exchange(side.held, {});
-  return put_aux(idx, side, side.end - held.size(), {Bytes(held), Bytes{}, Bytes{}});
-}
-
-Result<> Writer::aux(uint32_t idx, int32_t tid, int32_t cpu, uint64_t aux_offset, Bytes a, Bytes b) {
-  if (a.empty() && b.empty()) return {};
-  Impl::AuxSide& side = impl_->aux_sides[idx];
-  if (side.end != aux_offset)
-    if (auto done = impl_->let_go(idx, side); !done) return done;
-  side.tid = tid;
-  side.cpu = cpu;
-  side.end = aux_offset + a.size() + b.size();
-  impl_->aux_bytes += a.size() + b.size();
-  const std::vector<std::byte> held = std::exchange(side.held, {});
-  std::array<Bytes, 3> payload = {Bytes(held), a, b};
-  if (impl_->setup.whole_streams) side.held = take_end(payload, (held.size() + a.size() + b.size()) % 8);
-  const uint64_t size = payload[0].size() + payload[1].size() + payload[2].size();
-  return size == 0 ? Result<>{} : impl_->put_aux(idx, side, side.end - side.held.size() - size, payload);
 }
 
 Result<> Writer::add_id(size_t event, uint64_t id) {
@@ -279,8 +237,6 @@ Result<> Writer::round() {
 
 Result<> Writer::finish() {
   if (impl_->finished) return {};
-  for (auto& [idx, side] : impl_->aux_sides)
-    if (auto done = impl_->let_go(idx, side); !done) return done;
   if (auto done = round(); !done) return done;
   if (auto done = impl_->publish_size(); !done) return done;
   const auto block = feature_block(facts_of_this_machine(impl_->setup), impl_->index, impl_->file.size());

@@ -41,11 +41,6 @@ struct WriterSetup {
   // AUX records of streams by thread (cpu = -1) lose the cpu in their trailer: perf takes a CoreSight stream's trace by the
   // cpu that both name (tools/perf/util/cs-etm.c, cs_etm__queue_aux_fragment).
   bool aux_without_cpu = false;
-  // Streams come without gaps (mode = full), and their payloads may be cut anywhere: all but the last are then multiples of
-  // 8 bytes, so that none needs padding and large ones lie in the file's pages as in the stream's (format.hpp). Up to 7
-  // bytes of each stream wait for the next ones or for finish(). Not for CoreSight: perf wants whole AUX records in one
-  // AUXTRACE (tools/perf/util/cs-etm.c, cs_etm__queue_aux_fragment).
-  bool whole_streams = false;
   uint64_t room_for_ids = 0;  // of each event, in the head: what is added beyond it reaches the file at finish()
   // The trace unit's clock now: AUXTRACE records carry it as reference, from which readers
   // take what a TSC packet's 56 bits lack. perf 6.1 reads 0 as "no time yet" and crashes on

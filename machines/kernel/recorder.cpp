@@ -57,7 +57,6 @@ Result<capture::WriterSetup> capture_setup(const ResolvedPlan& plan, const HostF
     setup.events.back().ids.clear();
   }
   if (auto r = unit.describe(plan, host, setup); !r) return tl::unexpected<Error>(r.error());
-  setup.whole_streams = plan.backend == BackendKind::intel_pt && plan.buffer.mode == BufferMode::full;
   setup.trace_clock = trace_clock;
   setup.command_line = plan.command;
   setup.room_for_ids = kRoomForIds;

@@ -171,6 +171,8 @@ void when_full(ThreadState* s, uint64_t ip) {
 
 void publish(ThreadState* s) {
   if (s->ring().pos == s->published || thread_of(s)->dead) return;
+  // Captures keep a large payload where readers can map it, if it has a multiple of 8 bytes (core/capture/format.hpp).
+  if (g.config.ring == 0 && g.config.restarts == 0) intel_pt::put_pads(s->pt, s->published);
   if (g.config.ring == 0) return hand_over(s, s->published, 0);
   if (g.config.keep_end != 0) keep_newest(s, kWholeRing);
 }

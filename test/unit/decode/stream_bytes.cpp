@@ -24,15 +24,15 @@ TEST_CASE("fragments are joined in order, in memory and in a file alike") {
 
 TEST_CASE("the fragments of a large stream, mapped one behind the other or joined, are its trace") {
   TempDir dir;
-  std::vector<std::byte> trace(3'000'001);
+  std::vector<std::byte> trace(3'000'000);
   for (size_t i = 0; i < trace.size(); ++i) trace[i] = static_cast<std::byte>(i * 31 >> 7);
-  for (const bool whole : {true, false}) {
-    auto how = setup(dir / (whole ? "whole" : "padded"));
-    how.whole_streams = whole;
+  for (const size_t odd : {0, 1, 8}) {  // a payload now and then has so many bytes more
+    auto how = setup(dir / std::to_string(odd));
     auto writer = cap::Writer::create(how);
     REQUIRE(writer);
     for (size_t at = 0; at < trace.size();) {
-      const auto part = std::span(trace).subspan(at, std::min<size_t>(trace.size() - at, 500'000 + at % 1000));
+      const auto part =
+          std::span(trace).subspan(at, std::min<size_t>(trace.size() - at, 200'000 + (at / 200'000 % 3 == 0 ? odd : 0)));
       REQUIRE(writer->aux(0, 5, -1, at, part));
       at += part.size();
     }
