@@ -13,6 +13,8 @@ using Type = TraceEvent::Type;
 
 decode::FlowInsn read_flow_insn(const uint8_t* bytes, size_t size, uint64_t ip) {
   const Insn insn = decode_insn(bytes, size, ip);
+  // Only a damaged trace leads past it; libipt shall say where to.
+  if ((insn.special & kFaults) != 0) return {};
   return {insn.size, insn.kind, insn.special, insn.target};
 }
 

@@ -59,6 +59,9 @@ uint8_t special_of(const ZydisDecodedInstruction& insn, const ZydisDecodedOperan
       return kLoadsVmcs;
     case ZYDIS_MNEMONIC_PTWRITE:
       return kPtwrites;
+    case ZYDIS_MNEMONIC_UD0:
+    case ZYDIS_MNEMONIC_UD1:
+      return kFaults;
     case ZYDIS_MNEMONIC_CALL:
       return insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ? kFarCall : 0;
     case ZYDIS_MNEMONIC_INT:

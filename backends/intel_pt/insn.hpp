@@ -13,6 +13,8 @@ namespace tracectl::intel_pt {
 
 // What packets other than those of branches belong to; and far calls, which come back.
 inline constexpr uint8_t kWritesCr3 = 1, kLoadsVmcs = 2, kPtwrites = 4, kFarCall = 8;
+// UD0, UD1: what is behind them is not executed. libipt takes them for shorter than they are, without their ModRM byte.
+inline constexpr uint8_t kFaults = 16;
 
 struct Insn {
   uint8_t size = 0;  // bytes; 0: the bytes are no valid instruction

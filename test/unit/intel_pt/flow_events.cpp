@@ -168,6 +168,18 @@ TEST_CASE("a PSB+ that does not tell the mode is no place to begin at") {
   CHECK(log.insns == 3 * 6 + 6);
 }
 
+TEST_CASE("a trace that goes on behind a UD1, which none does, is left to libipt") {
+  // 0: nop · 1: ud1 rdi, [edx] · 6: mov [rsp+4], r8d · b: jz 0
+  static constexpr unsigned char kTrap[] = {0x90, 0x67, 0x48, 0x0f, 0xb9, 0x3a, 0x44, 0x89, 0x44, 0x24, 0x04, 0x74, 0xf3};
+  const CodeFile file(kTrap);
+  const ImageTimeline trap = image_of(file.path(), kBase, sizeof kTrap);
+  Trace t;
+  t.psb(100, kBase).ip(ppt_fup, kBase + 1).ip(ppt_tip, kBase + 6).tnt("!");
+  CHECK(decode_all(t.bytes(), trap).by_libipt == 0);
+  t.tnt("!").ip(ppt_tip_pgd, 0);
+  CHECK(decode_all(t.bytes(), trap).by_libipt == 1);
+}
+
 // Rows of packets, sound as far as chance has it.
 TEST_CASE("both decoders tell the same of any row of packets") {
   std::mt19937_64 random(11);
