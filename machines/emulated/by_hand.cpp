@@ -24,7 +24,7 @@ void Server::turn(bool on) {
 }
 
 bool Server::all_paused() const {
-  // A thread is paused behind its last packet and the end of its record (plugin/triggers.cpp, pause_by_hand).
+  // A thread is paused behind its last packet and the end of its record (plugin/triggers.cpp, end_period).
   return std::all_of(threads_.begin(), threads_.end(), [](const auto& t) {
     const ThreadState& s = t.second->state();
     return s.done.load() != 0 || (s.asked.load() == 0 && s.paused != 0);
@@ -32,8 +32,8 @@ bool Server::all_paused() const {
 }
 
 uint64_t Server::ask() {
-  const bool pause = hand_paused_ || between_periods_;
-  const uint32_t word = by_hand_word(pause ? ByHand::pause : ByHand::resume, ++hands_);
+  const ByHand what = between_periods_ ? ByHand::period_end : hand_paused_ ? ByHand::pause : ByHand::resume;
+  const uint32_t word = by_hand_word(what, ++hands_);
   page_->by_hand.store(word);  // first: a thread that comes now reads it
   for (const auto& [idx, t] : threads_) t->state().asked.store(word);
   ask_again();

@@ -29,15 +29,17 @@
 
 namespace tracectl::emulated {
 
-inline constexpr uint32_t kProtocolVersion = 6;
+inline constexpr uint32_t kProtocolVersion = 7;
 inline constexpr uint64_t kPageSize = 4096;
 inline constexpr uint32_t kMaxPath = 4096;
 
 // Ids of the events in the capture; a trigger's is kTriggerId + its index.
 inline constexpr uint64_t kLeaderId = 1, kSidebandId = 2, kTriggerId = 16;
 
-// A pause or resume that no trigger makes, but tracectl ctl.
-enum class ByHand : uint32_t { none = 0, pause = 1, resume = 2 };
+// A pause or resume that no trigger makes, but tracectl ctl, or the end of a period ([collect]): that is a pause, and what
+// was traced is handed over.
+enum class ByHand : uint32_t { none = 0, pause = 1, resume = 2, period_end = 3 };
+[[nodiscard]] inline bool pauses(ByHand what) { return what == ByHand::pause || what == ByHand::period_end; }
 // A word says what, and how manieth it is; 0: nothing yet.
 [[nodiscard]] inline uint32_t by_hand_word(ByHand what, uint32_t number) {
   return number << 2 | static_cast<uint32_t>(what);

@@ -28,7 +28,7 @@ begin cpus /collect.toml --all-cpus -- {hand} /goes-on
 lines 5; finish
 
 begin most /most.toml -- {hand} /goes-on
-for i in $(seq 200); do [ -S most.data/control ] || [ ! -e most.data/periods ] || break; sleep 0.2; done
+lines 1; for i in $(seq 200); do [ -S most.data/control ] || break; sleep 0.2; done
 kill -0 $pid && echo alive >most.alive
 finish
 dmesg | grep -iE 'warn|bug:|oops' >dmesg

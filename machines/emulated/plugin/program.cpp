@@ -72,7 +72,7 @@ ThreadState* attach(ThreadOrigin origin, int32_t parent_pid, int32_t parent_tid)
   s->paused = g.config.start_paused;
   s->obeyed = g.session->by_hand.load();
   const emulated::ByHand by_hand = emulated::by_hand_of(s->obeyed);
-  if (by_hand != emulated::ByHand::none) s->paused = by_hand == emulated::ByHand::pause ? 1 : 0;
+  if (by_hand != emulated::ByHand::none) s->paused = emulated::pauses(by_hand) ? 1 : 0;
   // What was said between the exec and now, the program before could not hear.
   if (g.exec && origin == ThreadOrigin::program && s->obeyed == g.obeyed_at_exec) s->paused = g.paused_at_exec ? 1 : 0;
   s->by_hand = by_hand == emulated::ByHand::resume && s->paused == 0 ? 1 : 0;

@@ -91,10 +91,10 @@ void pause_trace(ThreadState* s, uint64_t ip) {
   s->by_hand = s->idle_blocks = 0;
 }
 
-// It may last: what was traced goes out now. `paused` comes last: the launcher reads it (Server::all_paused).
-void pause_by_hand(ThreadState* s, uint64_t ip) {
+// `paused` comes last: the launcher reads it (Server::all_paused).
+void end_period(ThreadState* s, uint64_t ip) {
   if (s->enabled != 0) disable_at(s, ip, Stop::trigger);
-  if (g.config.ring == 0) publish(s);
+  publish(s);
   std::atomic_thread_fence(std::memory_order_release);
   pause_trace(s, ip);
 }
@@ -121,9 +121,9 @@ void obey(ThreadState* s, uint64_t ip) {
   const ByHand asked = emulated::by_hand_of(word);
   if (asked == ByHand::none) return;
   s->obeyed = word;
-  if (asked == ByHand::pause) {
+  if (emulated::pauses(asked)) {
     if (in_window(*s)) g.session->cut_windows.fetch_add(1);
-    pause_by_hand(s, ip);
+    asked == ByHand::pause ? pause_trace(s, ip) : end_period(s, ip);
   } else if (s->paused != 0) {
     s->paused = 0;
     s->by_hand = 1;
