@@ -46,7 +46,7 @@ class Sum {
 
   Result<> add(const std::string& file, const profile::Profile& profile) {
     if (from_.empty()) from_ = file;
-    if (const auto fits = same_binary(file, profile); !fits) return fits;
+    if (auto fits = same_binary(file, profile); !fits) return fits;
     if (all_.build_id.empty()) all_.build_id = profile.build_id;
     // Of several paths the same one, whatever the order of the files.
     const bool better = !profile.path.empty() && (all_.path.empty() || profile.path < all_.path);
