@@ -43,7 +43,7 @@ say "the two, in turn"
 if [ "$machine" = aarch64 ]; then
   plain=$(instructions plain) again=$(instructions again)
   cmp "$work/plain.out" "$work/again.out"
-  echo "instructions: $plain, with the profile $again: $((100 - again * 100 / plain)) % fewer"
+  awk -v a="$plain" -v b="$again" 'BEGIN { printf "instructions: %d, with the profile %d: %.1f %% fewer\n", a, b, 100 - 100 * b / a }'
 else
   python3 "$here/in_turn.py" "$work/plain/lua $here/autofdo.lua 400" "$work/again/lua $here/autofdo.lua 400"
 fi
