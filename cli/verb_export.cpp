@@ -9,6 +9,7 @@
 #include "cli/each_stream.hpp"
 #include "cli/export_profile.hpp"
 #include "cli/export_snapshot.hpp"
+#include "cli/output_file.hpp"
 #include "cli/traced_profile.hpp"
 #include "cli/verbs.hpp"
 #include "core/capture/tally.hpp"
@@ -43,10 +44,6 @@ struct Options {
   std::string to, output, binary, shard_text;
   std::vector<std::string> captures;
   decode::Shard shard;
-};
-
-struct FileClose {
-  void operator()(std::FILE* f) const { std::fclose(f); }
 };
 
 Result<bool> to_folded(OpenCapture& capture, const Options& options, views::Out& out) {
@@ -189,8 +186,7 @@ Result<> usable(const Options& options) {
                       "profiles of several captures add up, other formats are of one");
   if (!profile && !options.shard_text.empty())
     return fail_usage("--shard is for profiles: parts of " + options.to + " do not add up", "--to autofdo --binary ./app");
-  if (!is_text(options.to) && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
-    return fail_usage("a file of the format " + options.to + " is no text for a terminal", "-o FILE");
+  if (auto fits = fits_output(is_text(options.to), options.to, options.output); !fits) return fits;
   if (const ProfileFormat* format = profile_format(options.to); format != nullptr && format->fits != nullptr)
     return format->fits(options.binary);
   return {};
@@ -211,12 +207,9 @@ int export_capture(Options options) {
     if (!opened) return report_error(opened.error());
     capture = std::move(*opened);
   }
-  std::unique_ptr<std::FILE, FileClose> file;
-  if (!options.output.empty()) {
-    file.reset(std::fopen(options.output.c_str(), "we"));
-    if (file == nullptr) return report_error(fail_errno("cannot write " + options.output).value());
-  }
-  views::Out out(file != nullptr ? file.get() : stdout);
+  const auto file = open_output(options.output);
+  if (!file) return report_error(file.error());
+  views::Out out(stream_of(*file));
   const auto lossy = write_export(options, capture.get(), out);
   if (!lossy) {
     out.flush();

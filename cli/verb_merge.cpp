@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <memory>
-
+#include "cli/capture_options.hpp"
 #include "cli/export_profile.hpp"
+#include "cli/output_file.hpp"
 #include "cli/read_profile.hpp"
 #include "cli/verbs.hpp"
 #include "decode/build_id.hpp"
@@ -78,23 +76,16 @@ class Sum {
   bool named_ = false;
 };
 
-struct FileClose {
-  void operator()(std::FILE* f) const { std::fclose(f); }
-};
-
 int write_profile(const Options& options, const profile::Profile& profile) {
-  if (!profile_format(options.to)->is_text && options.output.empty() && ::isatty(STDOUT_FILENO) != 0)
-    return report_error(fail_usage("a file of the format " + options.to + " is no text for a terminal", "-o FILE").value());
+  const auto fits = fits_output(profile_format(options.to)->is_text, options.to, options.output);
+  if (!fits) return report_error(fits.error());
   const auto text = profile_format(options.to)->write(profile);
   if (!text) return report_error(text.error());
-  std::unique_ptr<std::FILE, FileClose> file;
-  if (!options.output.empty()) {
-    file.reset(std::fopen(options.output.c_str(), "we"));
-    if (file == nullptr) return report_error(fail_errno("cannot write " + options.output).value());
-  }
-  views::Out out(file != nullptr ? file.get() : stdout);
+  const auto file = open_output(options.output);
+  if (!file) return report_error(file.error());
+  views::Out out(stream_of(*file));
   out.bytes(*text);
-  return out.flush() ? 0 : report_error(fail_errno("cannot write the output").value());
+  return finish_output(out, false);
 }
 
 int merge_profiles(const Options& options) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/capture_options.hpp"
+#include "cli/output_file.hpp"
 #include "cli/verbs.hpp"
 #include "core/units.hpp"
 #include "views/html_report.hpp"
@@ -23,10 +24,6 @@ struct Options {
   CaptureOptions capture;
   bool json = false;
   std::string html;
-};
-
-struct FileClose {
-  void operator()(std::FILE* f) const { std::fclose(f); }
 };
 
 views::Report report_of(const OpenCapture& capture, const Options& options, const views::Summary& summary) {
@@ -72,8 +69,8 @@ std::vector<std::string> facts_of(const OpenCapture& capture, const views::Repor
 }
 
 int report_html(OpenCapture& capture, const Options& options) {
-  std::unique_ptr<std::FILE, FileClose> file(std::fopen(options.html.c_str(), "we"));
-  if (file == nullptr) return report_error(fail_errno("cannot write " + options.html).value());
+  const auto file = open_output(options.html);
+  if (!file) return report_error(file.error());
   views::HtmlReport page;
   page.only = options.capture.window;
   page.charted = views::windows_to_chart(capture.windows, capture.facts.windows, options.capture.tid, page.only);
@@ -87,7 +84,7 @@ int report_html(OpenCapture& capture, const Options& options) {
   page.images = &capture.images;
   page.flames = &flames;
   page.facts = facts_of(capture, report);
-  views::Out out(file.get());
+  views::Out out(stream_of(*file));
   views::print_html(page, out);
   return finish_output(out, summary.totals().decode_errors != 0);
 }

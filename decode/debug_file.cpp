@@ -1,42 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "decode/debug_file.hpp"
 
-#include <fcntl.h>
 #include <gelf.h>
 
 #include <cstring>
-#include <memory>
 #include <vector>
 
-#include "core/fd.hpp"
 #include "decode/build_id.hpp"
+#include "decode/open_elf.hpp"
 #include "decode/paths.hpp"
 
 namespace tracectl::decode {
 namespace {
 
-struct ElfEnd {
-  void operator()(Elf* e) const { elf_end(e); }
-};
-
-bool is_elf(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return false;
-  const std::unique_ptr<Elf, ElfEnd> elf(elf_begin(fd.get(), ELF_C_READ_MMAP, nullptr));
-  return elf != nullptr && elf_kind(elf.get()) == ELF_K_ELF;
-}
-
 // The file name in .gnu_debuglink, "" when there is none.
 std::string debug_link_of(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return {};
-  const std::unique_ptr<Elf, ElfEnd> elf(elf_begin(fd.get(), ELF_C_READ_MMAP, nullptr));
+  const OpenElf file(path);
+  Elf* const elf = file.elf.get();
   size_t strings = 0;
-  if (elf == nullptr || elf_getshdrstrndx(elf.get(), &strings) != 0) return {};
-  for (Elf_Scn* scn = nullptr; (scn = elf_nextscn(elf.get(), scn)) != nullptr;) {
+  if (elf == nullptr || elf_getshdrstrndx(elf, &strings) != 0) return {};
+  for (Elf_Scn* scn = nullptr; (scn = elf_nextscn(elf, scn)) != nullptr;) {
     GElf_Shdr sh;
     if (gelf_getshdr(scn, &sh) == nullptr) continue;
-    const char* name = elf_strptr(elf.get(), strings, sh.sh_name);
+    const char* name = elf_strptr(elf, strings, sh.sh_name);
     if (name == nullptr || std::strcmp(name, ".gnu_debuglink") != 0) continue;
     const Elf_Data* data = elf_getdata(scn, nullptr);
     if (data == nullptr || data->d_size == 0 || std::memchr(data->d_buf, 0, data->d_size) == nullptr) return {};
@@ -48,7 +34,6 @@ std::string debug_link_of(const std::string& path) {
 }  // namespace
 
 std::string debug_file_of(const std::string& path) {
-  elf_version(EV_CURRENT);
   const std::string build_id = build_id_of(path);
   std::vector<std::string> places;
   if (build_id.size() > 2)
@@ -56,7 +41,7 @@ std::string debug_file_of(const std::string& path) {
   if (const std::string name = debug_link_of(path), dir = directory_of(path); !name.empty())
     for (const std::string& d : {dir, dir + "/.debug", "/usr/lib/debug" + dir}) places.push_back(d + "/" + name);
   for (const std::string& place : places)
-    if (place != path && (build_id.empty() || build_id_of(place) == build_id) && is_elf(place)) return place;
+    if (place != path && (build_id.empty() || build_id_of(place) == build_id) && OpenElf(place).elf != nullptr) return place;
   return {};
 }
 

@@ -3,7 +3,6 @@
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <fcntl.h>
 #include <gelf.h>
 
 #include <algorithm>
@@ -11,31 +10,14 @@
 #include <memory>
 #include <optional>
 
-#include "core/fd.hpp"
 #include "decode/debug_file.hpp"
+#include "decode/open_elf.hpp"
 
 namespace tracectl::decode {
 namespace {
 
 constexpr unsigned kGnuDiscriminator = 0x2136;  // DW_AT_GNU_discriminator
 constexpr int kDeepest = 500;                   // of nested DIEs; what is deeper is damaged
-
-struct ElfEnd {
-  void operator()(Elf* e) const { elf_end(e); }
-};
-struct DwarfEnd {
-  void operator()(Dwarf* d) const { dwarf_end(d); }
-};
-
-struct OpenElf {
-  Fd fd;
-  std::unique_ptr<Elf, ElfEnd> elf;
-  explicit OpenElf(const std::string& path) : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    elf_version(EV_CURRENT);
-    if (fd) elf.reset(elf_begin(fd.get(), ELF_C_READ_MMAP, nullptr));
-    if (elf && elf_kind(elf.get()) != ELF_K_ELF) elf.reset();
-  }
-};
 
 // Which frame each address is in. What is put later lies over what was there.
 class FrameMap {

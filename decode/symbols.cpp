@@ -4,7 +4,6 @@
 #include <cxxabi.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gelf.h>
 
@@ -16,32 +15,14 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "core/fd.hpp"
 #include "decode/build_id.hpp"
 #include "decode/debug_file.hpp"
 #include "decode/frame_table.hpp"
+#include "decode/open_elf.hpp"
 #include "decode/paths.hpp"
 
 namespace tracectl::decode {
 namespace {
-
-struct ElfEnd {
-  void operator()(Elf* e) const { elf_end(e); }
-};
-struct DwarfEnd {
-  void operator()(Dwarf* d) const { dwarf_end(d); }
-};
-
-// An open ELF file. `dwarf` is opened at the first question for a line.
-struct ElfFile {
-  Fd fd;
-  std::unique_ptr<Elf, ElfEnd> elf;
-  explicit ElfFile(const std::string& path) : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    elf_version(EV_CURRENT);
-    if (fd) elf.reset(elf_begin(fd.get(), ELF_C_READ_MMAP, nullptr));
-    if (elf && elf_kind(elf.get()) != ELF_K_ELF) elf.reset();
-  }
-};
 
 struct Segment {
   uint64_t vaddr, offset, size;
@@ -93,8 +74,8 @@ struct Symbols::Impl {
 
   std::string path, build_id, soname;
   uint16_t machine = 0;
-  ElfFile main;
-  std::unique_ptr<ElfFile> debug;  // separate debug information, when installed
+  OpenElf main;
+  std::unique_ptr<OpenElf> debug;  // separate debug information, when installed
   std::vector<Segment> segments;
   std::vector<Symbol> all;       // ascending offset; aliases of one address behind its best name
   std::vector<uint32_t> starts;  // indices into `all`, the best name of every address
@@ -165,7 +146,7 @@ void Symbols::Impl::read_dynamic() {
 void Symbols::Impl::find_debug_file() {
   const std::string place = debug_file_of(path);
   if (place.empty()) return;
-  auto file = std::make_unique<ElfFile>(place);
+  auto file = std::make_unique<OpenElf>(place);
   if (file->elf != nullptr) debug = std::move(file);
 }
 
@@ -283,7 +264,7 @@ void Symbols::Impl::find_unnamed() {
 Dwarf* Symbols::Impl::lines() {
   if (dwarf_tried) return dwarf.get();
   dwarf_tried = true;
-  for (ElfFile* file : {&main, debug.get()}) {
+  for (OpenElf* file : {&main, debug.get()}) {
     if (file == nullptr || file->elf == nullptr || section_named(file->elf.get(), ".debug_info") == nullptr) continue;
     dwarf.reset(dwarf_begin_elf(file->elf.get(), DWARF_C_READ, nullptr));
     if (dwarf != nullptr) break;
